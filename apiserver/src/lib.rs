@@ -1,0 +1,120 @@
+//! The embedded Kubernetes-style API of Homeostat: an [`axum::Router`] over one SQLite file.
+//!
+//! It is generic: the kinds it serves are the built-in ones (namespaces, configmaps, secrets, events, leases,
+//! customresourcedefinitions, the two self reviews) and whatever [CRD documents](Config::crds) come in. It knows nothing of
+//! Homeostat's kinds, does no authorization (every identity may do everything) and runs no admission webhooks. Server-side
+//! apply is not there yet and is answered with 415.
+//!
+//! ```text
+//! kube::Client::new(api.in_process(user), "default")     in-process, the identity is given
+//! serve::Listener (TLS, bearer token -> User)            stock kubectl
+//!       └─▶ router ─▶ resource ─▶ patch, validate ─▶ store (one append-only log) ─▶ watchers
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+pub mod serve;
+
+/// Who makes a request. The router takes it from a request extension; [`ApiServer::in_process`] injects it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The user's name, `ops@example.com` or `system:homeostat:controller`.
+    pub name: String,
+    /// The groups, `system:masters`, `system:authenticated`.
+    pub groups: Vec<String>,
+}
+
+impl User {
+    /// A user with a name and the group `system:authenticated`.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), groups: vec!["system:authenticated".to_owned()] }
+    }
+}
+
+/// The wall clock in UTC milliseconds since the epoch. `Arc::new(move || clock.now().0)` or the like.
+pub type Now = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// How an [`ApiServer`] is opened.
+pub struct Config {
+    /// The SQLite file; created when missing, its folder too.
+    pub database: PathBuf,
+    /// The custom resources to serve; written to the store (and replaced there) at each opening.
+    pub crds: Vec<CustomResourceDefinition>,
+    /// Told of every successful write after its commit.
+    pub audit: Option<Arc<dyn Audit>>,
+    /// The wall clock, UTC milliseconds.
+    pub now: Now,
+}
+
+/// A listener for successful writes.
+pub trait Audit: Send + Sync {
+    /// Called after the commit, in commit order, on the writing task. Must not block.
+    fn record(&self, write: AuditedWrite);
+}
+
+/// One successful write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditedWrite {
+    /// Who wrote; the name `system:apiserver` for the garbage collector and the namespace controller.
+    pub user: User,
+    /// `create`, `update`, `patch`, `delete`.
+    pub verb: &'static str,
+    /// The API group, empty for core.
+    pub group: String,
+    /// The version the request used.
+    pub version: String,
+    /// The plural resource name, `models`.
+    pub resource: String,
+    /// `status` or another subresource, empty for the object itself.
+    pub subresource: String,
+    /// Empty for cluster-scoped resources.
+    pub namespace: String,
+    /// The object's name.
+    pub name: String,
+    /// The object's uid.
+    pub uid: String,
+    /// The revision this write made.
+    pub resource_version: u64,
+    /// The field manager of the request, or the first part of its user agent.
+    pub field_manager: String,
+    /// The wall clock of the write, UTC milliseconds.
+    pub at: i64,
+}
+
+/// Why the store could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Placeholder.
+    #[error("not written yet")]
+    Unwritten,
+}
+
+/// The embedded API. Cheap to clone.
+#[derive(Clone)]
+pub struct ApiServer {}
+
+impl ApiServer {
+    /// Opens or creates the store, applies its migrations, registers the CRDs.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, is no database or is corrupt, or a CRD is not acceptable.
+    pub async fn open(_config: Config) -> Result<Self, OpenError> {
+        Err(OpenError::Unwritten)
+    }
+
+    /// Every route. The identity is taken from a request extension [`User`]; without one the answer is 401.
+    pub fn router(&self) -> axum::Router {
+        axum::Router::new()
+    }
+
+    /// The router with an identity injected: what `kube::Client::new(router, namespace)` takes.
+    pub fn in_process(&self, user: User) -> axum::Router {
+        self.router().layer(axum::Extension(user))
+    }
+
+    /// Ends the background tasks and all watches, and closes the database.
+    pub async fn close(&self) {}
+}

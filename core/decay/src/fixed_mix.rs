@@ -1,0 +1,142 @@
+//! Values at fixed mix: the current slices weighted as in the baseline, both sides over the same slices.
+//!
+//! A slice that says nothing now is left out and the other weights are scaled up, on both sides alike. Quantiles are not
+//! weighted: a quantile of a mixture is no mean of quantiles, so all slices are merged instead.
+
+use std::collections::BTreeMap;
+
+use homeostat_quality::registry::{Metric, Statistic};
+use homeostat_quality::{Estimate, Sketch, SketchError, Slice};
+
+use crate::{MetricBaseline, PolicyWindow};
+
+/// Below this share of the baseline's mix a comparison says nothing.
+pub(crate) const MINIMUM_COVERAGE: f64 = 0.5;
+
+/// The two-sided 95 % point of the normal distribution.
+const Z95: f64 = 1.959_963_984_540_054;
+
+/// Current and baseline value over the slices that both have.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Compared {
+    pub(crate) current: Estimate,
+    pub(crate) baseline: Option<Estimate>,
+    /// Share of the baseline's mix that is compared; 1 without a baseline.
+    pub(crate) coverage: f64,
+    /// Slices now that the baseline does not know.
+    pub(crate) new_slices: Vec<Slice>,
+    /// (slice, baseline value, current value, n).
+    pub(crate) slices: Vec<(Slice, Option<f64>, f64, u64)>,
+}
+
+/// Why nothing could be compared.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Incomparable {
+    /// No observation.
+    Empty,
+    /// Only this share of the baseline's mix is observed now.
+    Coverage(f64),
+    /// Sketches of two sorts.
+    Kind,
+}
+
+pub(crate) fn merge_windows(windows: &[PolicyWindow]) -> Result<BTreeMap<Slice, Sketch>, SketchError> {
+    let mut merged: BTreeMap<Slice, Sketch> = BTreeMap::new();
+    for (slice, sketch) in windows.iter().flat_map(|window| &window.slices) {
+        match merged.get_mut(slice) {
+            Some(held) => held.merge(sketch)?,
+            None => {
+                merged.insert(slice.clone(), sketch.clone());
+            }
+        }
+    }
+    Ok(merged)
+}
+
+/// Compares `current` with the baseline at the baseline's mix, or merges all slices when there is no baseline.
+pub(crate) fn compare(
+    metric: &Metric,
+    baseline: Option<&MetricBaseline>,
+    current: &BTreeMap<Slice, Sketch>,
+) -> Result<Compared, Incomparable> {
+    match (baseline, metric.statistic) {
+        (Some(baseline), Statistic::Mean) => weighted(metric, baseline, current),
+        _ => merged(metric, baseline, current),
+    }
+}
+
+fn merged(
+    metric: &Metric,
+    baseline: Option<&MetricBaseline>,
+    current: &BTreeMap<Slice, Sketch>,
+) -> Result<Compared, Incomparable> {
+    let whole = |sketches: &mut dyn Iterator<Item = &Sketch>| {
+        let mut sum = Sketch::empty(metric.statistic);
+        sketches.try_for_each(|sketch| sum.merge(sketch)).map_err(|_| Incomparable::Kind)?;
+        Ok(metric.value(&sum))
+    };
+    let now = whole(&mut current.values())?.ok_or(Incomparable::Empty)?;
+    let then = match baseline {
+        Some(baseline) => whole(&mut baseline.slices.values().map(|held| &held.sketch))?,
+        None => None,
+    };
+    let slices = current.iter().filter_map(|(slice, sketch)| {
+        let value = metric.value(sketch)?;
+        let then = baseline.and_then(|entry| metric.value(&entry.slices.get(slice)?.sketch));
+        Some((slice.clone(), then.map(|estimate| estimate.value), value.value, value.n))
+    });
+    Ok(Compared { current: now, baseline: then, coverage: 1.0, new_slices: Vec::new(), slices: slices.collect() })
+}
+
+fn weighted(
+    metric: &Metric,
+    baseline: &MetricBaseline,
+    current: &BTreeMap<Slice, Sketch>,
+) -> Result<Compared, Incomparable> {
+    let mut shared = Vec::new();
+    for (slice, held) in &baseline.slices {
+        let Some(now) = current.get(slice).filter(|sketch| sketch.n() > 0) else { continue };
+        let (Sketch::Moments(then), Sketch::Moments(now)) = (&held.sketch, now) else { return Err(Incomparable::Kind) };
+        // A slice with one graded mark between 0 and 1 has a value but no spread: it cannot be weighed yet.
+        let (Some(then_variance), Some(now_variance)) = (then.variance_of_mean(), now.variance_of_mean()) else {
+            continue;
+        };
+        let (Some(then), Some(now)) = (then.mean(), now.mean()) else { continue };
+        shared.push((slice, held.weight, then, then_variance, now, now_variance));
+    }
+    let coverage: f64 = shared.iter().map(|row| row.1).sum();
+    if current.values().all(|sketch| sketch.n() == 0) {
+        return Err(Incomparable::Empty);
+    }
+    if coverage < MINIMUM_COVERAGE {
+        return Err(Incomparable::Coverage(coverage));
+    }
+    let fold = |parts: &mut dyn Iterator<Item = (f64, Estimate, f64)>| {
+        let (mut value, mut variance, mut n, mut only) = (0.0, 0.0, 0_u64, None);
+        for (weight, estimate, spread) in parts {
+            let weight = weight / coverage;
+            value += weight * estimate.value;
+            variance += weight * weight * spread;
+            n += estimate.n;
+            only = Some(estimate);
+        }
+        let half = Z95 * f64::sqrt(variance);
+        let (low, high) = match only {
+            // One slice alone keeps its own, better interval (Wilson's for rates).
+            Some(estimate) if shared.len() == 1 => (estimate.low, estimate.high),
+            _ => (value - half, value + half),
+        };
+        let range = metric.range;
+        Estimate { value, low: low.clamp(range.0, range.1), high: high.clamp(range.0, range.1), n }
+    };
+    let now = fold(&mut shared.iter().map(|row| (row.1, row.4, row.5)));
+    let then = fold(&mut shared.iter().map(|row| (row.1, row.2, row.3)));
+    let new_slices = current.iter().filter(|(slice, sketch)| sketch.n() > 0 && !baseline.slices.contains_key(*slice));
+    Ok(Compared {
+        current: now,
+        baseline: Some(then),
+        coverage,
+        new_slices: new_slices.map(|(slice, _)| slice.clone()).collect(),
+        slices: shared.iter().map(|row| (row.0.clone(), Some(row.2.value), row.4.value, row.4.n)).collect(),
+    })
+}

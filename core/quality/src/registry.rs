@@ -1,0 +1,174 @@
+//! The registry of metric names: one table, read by resources' validation, agents, analysis and pages alike.
+//!
+//! A *metric* is what a policy names (`ttft_p99`); what is *stored* is a mergeable sketch under a stored name (`ttft`),
+//! from which several metrics can be read.
+
+use serde::Serialize;
+
+use crate::{Estimate, Sketch};
+
+/// Which way is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Direction {
+    /// More is better (accuracy).
+    Up,
+    /// Less is better (latency, errors).
+    Down,
+}
+
+/// Unit of a metric's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Unit {
+    /// A share between 0 and 1.
+    Ratio,
+    /// Seconds.
+    Seconds,
+    /// Bits per byte of reference text.
+    BitsPerByte,
+    /// Tokens per second.
+    TokensPerSecond,
+}
+
+impl Unit {
+    /// How a value of this unit is shown to a person: `0.934`, `812ms`, `1.21 bit/B`.
+    #[must_use]
+    pub fn show(self, value: f64) -> String {
+        match self {
+            Self::Ratio => format!("{value:.3}"),
+            Self::Seconds if value.abs() < 10.0 => format!("{:.0}ms", value * 1000.0),
+            Self::Seconds => format!("{value:.1}s"),
+            Self::BitsPerByte => format!("{value:.3} bit/B"),
+            Self::TokensPerSecond => format!("{value:.0} tok/s"),
+        }
+    }
+}
+
+/// What is read from the stored sketch.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub enum Statistic {
+    /// The arithmetic mean.
+    Mean,
+    /// A quantile between 0 and 1.
+    Quantile(f64),
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Metric {
+    /// The name in policies, status, alerts and pages.
+    pub name: &'static str,
+    /// The name its sketch is stored under.
+    pub stored: &'static str,
+    /// What is read from the sketch.
+    pub statistic: Statistic,
+    /// Unit of the value.
+    pub unit: Unit,
+    /// Which way is better.
+    pub direction: Direction,
+    /// Smallest and largest possible value.
+    pub range: (f64, f64),
+    /// Whether a fall of this metric says something about the model's own ability (and so can justify retraining), as
+    /// opposed to how it is being served.
+    pub quality: bool,
+    /// One sentence for people.
+    pub help: &'static str,
+}
+
+impl Metric {
+    /// The metric's value with its 95 % interval (within the metric's range) from a stored sketch; `None` when the sketch is empty or of another sort.
+    #[must_use]
+    pub fn value(&self, sketch: &Sketch) -> Option<Estimate> {
+        let Estimate { value, low, high, n } = sketch.estimate(self.statistic)?;
+        Some(Estimate {
+            value,
+            low: low.clamp(self.range.0, self.range.1),
+            high: high.clamp(self.range.0, self.range.1),
+            n,
+        })
+    }
+}
+
+const INF: f64 = f64::INFINITY;
+
+const fn ratio(name: &'static str, direction: Direction, quality: bool, help: &'static str) -> Metric {
+    Metric {
+        name,
+        stored: name,
+        statistic: Statistic::Mean,
+        unit: Unit::Ratio,
+        direction,
+        range: (0.0, 1.0),
+        quality,
+        help,
+    }
+}
+
+const fn seconds(name: &'static str, stored: &'static str, quantile: f64, help: &'static str) -> Metric {
+    Metric {
+        name,
+        stored,
+        statistic: Statistic::Quantile(quantile),
+        unit: Unit::Seconds,
+        direction: Direction::Down,
+        range: (0.0, INF),
+        quality: false,
+        help,
+    }
+}
+
+/// All metrics, in the order in which pages and tables show them.
+pub const METRICS: &[Metric] = &[
+    ratio("exact_match", Direction::Up, true, "Share of answers equal to a reference after SQuAD normalisation."),
+    ratio("token_f1", Direction::Up, true, "Mean overlap of answer and reference tokens, best reference (SQuAD F1)."),
+    Metric {
+        name: "bits_per_byte",
+        stored: "bits_per_byte",
+        statistic: Statistic::Mean,
+        unit: Unit::BitsPerByte,
+        direction: Direction::Down,
+        range: (0.0, INF),
+        quality: true,
+        help: "How surprised the model is by the reference text; less is better.",
+    },
+    ratio("error_rate", Direction::Down, false, "Share of requests that failed in the engine or timed out."),
+    seconds("ttft_p50", "ttft", 0.5, "Median time to the first token."),
+    seconds("ttft_p99", "ttft", 0.99, "99th percentile of the time to the first token."),
+    seconds("latency_p50", "latency", 0.5, "Median time to the whole answer."),
+    seconds("latency_p99", "latency", 0.99, "99th percentile of the time to the whole answer."),
+    Metric {
+        name: "tokens_per_second",
+        stored: "tokens_per_second",
+        statistic: Statistic::Mean,
+        unit: Unit::TokensPerSecond,
+        direction: Direction::Up,
+        range: (0.0, INF),
+        quality: false,
+        help: "Mean generation speed of a request.",
+    },
+];
+
+/// The metric called `name`.
+#[must_use]
+pub fn metric(name: &str) -> Option<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name)
+}
+
+/// All names, for an error message that lists what there is.
+#[must_use]
+pub fn names() -> String {
+    METRICS.iter().map(|metric| metric.name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_findable() {
+        for (index, row) in METRICS.iter().enumerate() {
+            assert_eq!(metric(row.name), Some(row));
+            assert!(METRICS[index + 1..].iter().all(|other| other.name != row.name), "{} twice", row.name);
+        }
+        assert_eq!(metric("Exact_Match"), None);
+    }
+}
