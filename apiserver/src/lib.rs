@@ -15,8 +15,42 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use tokio::task::JoinHandle;
 
+mod answer;
+mod bootstrap;
+mod builtin;
+mod crd;
+mod decode;
+mod discovery;
+mod identity;
+mod jsonpath;
+mod lifecycle;
+mod meta;
+mod openapi;
+mod patch;
+mod protobuf;
+mod query;
+mod read;
+mod registry;
+mod request;
+mod resource;
+mod reviews;
+mod route;
+mod selectors;
 pub mod serve;
+mod server;
+mod status;
+mod store;
+mod table;
+mod validate;
+mod view;
+mod watch;
+mod write;
+
+use server::Server;
+use store::Store;
+pub use store::OpenError;
 
 /// Who makes a request. The router takes it from a request extension; [`ApiServer::in_process`] injects it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,30 +118,32 @@ pub struct AuditedWrite {
     pub at: i64,
 }
 
-/// Why the store could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Placeholder.
-    #[error("not written yet")]
-    Unwritten,
-}
-
 /// The embedded API. Cheap to clone.
 #[derive(Clone)]
-pub struct ApiServer {}
+pub struct ApiServer {
+    server: Arc<Server>,
+    lifecycle: Arc<tokio::sync::Mutex<Option<JoinHandle<()>>>>,
+}
 
 impl ApiServer {
-    /// Opens or creates the store, applies its migrations, registers the CRDs.
+    /// Opens or creates the store, applies its migrations, registers the CRDs, makes the namespaces `default` and
+    /// `kube-system`. To be called inside a tokio runtime.
     ///
     /// # Errors
     /// When the file cannot be opened, is no database or is corrupt, or a CRD is not acceptable.
-    pub async fn open(_config: Config) -> Result<Self, OpenError> {
-        Err(OpenError::Unwritten)
+    pub async fn open(config: Config) -> Result<Self, OpenError> {
+        let Config { database, crds, audit, now } = config;
+        let (sender, changes) = tokio::sync::mpsc::unbounded_channel();
+        let store = Store::open(&database, sender).await?;
+        let server = Arc::new(Server::new(store, audit, now));
+        bootstrap::run(&server, crds).await?;
+        let lifecycle = tokio::spawn(lifecycle::run(Arc::clone(&server), changes));
+        Ok(Self { server, lifecycle: Arc::new(tokio::sync::Mutex::new(Some(lifecycle))) })
     }
 
     /// Every route. The identity is taken from a request extension [`User`]; without one the answer is 401.
     pub fn router(&self) -> axum::Router {
-        axum::Router::new()
+        axum::Router::new().fallback(route::handle).with_state(Arc::clone(&self.server))
     }
 
     /// The router with an identity injected: what `kube::Client::new(router, namespace)` takes.
@@ -115,6 +151,26 @@ impl ApiServer {
         self.router().layer(axum::Extension(user))
     }
 
-    /// Ends the background tasks and all watches, and closes the database.
-    pub async fn close(&self) {}
+    /// Forgets all history now: watches from before are answered 410. The timer does this for what is older than ten minutes.
+    pub async fn compact(&self) {
+        let revision = self.server.store.state().revision();
+        if let Err(error) = self.server.store.compact(revision).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the object log could not be compacted");
+        }
+    }
+
+    /// Ends the background task and all watches, and closes the database. Requests after that fail.
+    pub async fn close(&self) {
+        self.server.closing.cancel();
+        if let Some(task) = self.lifecycle.lock().await.take()
+            && let Err(error) = task.await
+        {
+            tracing::error!(error = %error, "the background task of the embedded API had ended before");
+        }
+        self.server.store.close().await;
+    }
+
+    pub(crate) fn now_ms(&self) -> i64 {
+        self.server.now()
+    }
 }

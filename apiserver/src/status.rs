@@ -113,6 +113,13 @@ impl Failure {
         Self::new(StatusCode::FORBIDDEN, "Forbidden", message).about(resource, name)
     }
 
+    pub(crate) fn no_namespace(namespace: &str) -> Self {
+        let message = format!("namespaces \"{namespace}\" not found");
+        let mut failure = Self::new(StatusCode::NOT_FOUND, "NotFound", message);
+        failure.details = details("", "namespaces", namespace);
+        failure
+    }
+
     pub(crate) fn namespace_terminating(resource: &Resource, name: &str, namespace: &str) -> Self {
         let why = format!("unable to create new content in namespace {namespace} because it is being terminated");
         let mut failure = Self::forbidden(resource, name, &why);
@@ -175,6 +182,14 @@ impl Failure {
     pub(crate) fn method_not_allowed(resource: &Resource, verb: &str) -> Self {
         let message = format!("{verb} is not supported on resources of kind \"{}\"", resource.qualified());
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message).about(resource, "")
+    }
+
+    /// The 405 of a path that has no such method at all.
+    pub(crate) fn no_such_method() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        let mut failure = Self::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message);
+        failure.details = json!({});
+        failure
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {

@@ -1,2 +1,10 @@
 //! The `homeostat` program.
-fn main() {}
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use homeostat_cli::args::Cli;
+
+fn main() -> ExitCode {
+    homeostat_cli::run(Cli::parse())
+}

@@ -4,9 +4,24 @@
 //! - [`alerting`]: alerts and their receivers.
 //! - [`prometheus`]: metrics from PromQL.
 //! - [`reconcile`]: one reconciler a kind, five steps each.
+//! - [`run`](mod@run): wires them.
 //!
-//! It plans nothing by itself: `core/decay` judges, `core/rollout` decides; this crate fetches and applies.
+//! It judges and decides nothing by itself: `core/decay` judges, `core/rollout` decides; this crate fetches and applies.
 
 pub mod agents;
 pub mod alerting;
+mod artifacts;
+mod context;
+mod desired;
+mod digest;
+mod evaluation;
+mod events;
+mod placement;
 pub mod prometheus;
+pub mod reconcile;
+pub mod run;
+mod status;
+mod work;
+
+pub use context::{Context, Pace, Stores};
+pub use run::{Config, RunError, Running, start};

@@ -117,10 +117,7 @@ mod tests {
     #[test]
     fn an_error_names_field_value_and_remedy() {
         let uneven = Architecture { width: 66, ..Architecture::default() };
-        assert_eq!(
-            uneven.validate().unwrap_err().to_string(),
-            "architecture.width is 66: use a multiple of heads (4)"
-        );
+        assert_eq!(uneven.validate().unwrap_err().to_string(), "architecture.width is 66: use a multiple of heads (4)");
         let greedy = Architecture { top_k: 9, ..Architecture::default() };
         assert_eq!(greedy.validate().unwrap_err().to_string(), "architecture.topK is 9: use a number from 1 to 8");
         assert!(serde_json::from_str::<Architecture>(r#"{"depth":3}"#).is_err());

@@ -51,7 +51,11 @@ impl TryFrom<String> for Digest {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let digits = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if digits { Ok(Self(text)) } else { Err(format!("\"{text}\" is no sha256: use 64 lower-case hexadecimal digits")) }
+        if digits {
+            Ok(Self(text))
+        } else {
+            Err(format!("\"{text}\" is no sha256: use 64 lower-case hexadecimal digits"))
+        }
     }
 }
 

@@ -30,7 +30,9 @@ pub enum WeightsError {
     #[error("the weights are not in the safetensors format: take the file from a finished training run")]
     Format(#[from] safetensors::SafeTensorError),
     /// A tensor is missing, too many, or of another type or shape.
-    #[error("tensor \"{name}\" is {found}, the architecture needs {expected}: config.json and weights are of two models")]
+    #[error(
+        "tensor \"{name}\" is {found}, the architecture needs {expected}: config.json and weights are of two models"
+    )]
     Tensor {
         /// The tensor's name.
         name: String,

@@ -59,11 +59,6 @@ impl FieldSelector {
     pub(crate) fn matches(&self, object: &Value) -> bool {
         self.0.iter().all(|test| (text(object, &test.path) == test.value) == test.equal)
     }
-
-    /// The one name asked for, when the selector names one: `kubectl get -w NAME`.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.0.iter().find(|test| test.equal && test.path == ["metadata", "name"]).map(|test| test.value.as_str())
-    }
 }
 
 fn supported(resource: &Resource, field: &str) -> bool {

@@ -19,6 +19,12 @@ impl Seed {
         Self(bytes)
     }
 
+    /// The root that `bytes` are, for one that is kept in a file.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// A fresh root from the operating system.
     ///
     /// # Errors
@@ -33,6 +39,12 @@ impl Seed {
     #[must_use]
     pub fn rng(&self, purpose: &str) -> Rng {
         Rng::from_seed(self.derive(purpose))
+    }
+
+    /// A root of its own for `purpose`, for instance one run.
+    #[must_use]
+    pub fn child(&self, purpose: &str) -> Self {
+        Self(self.derive(purpose))
     }
 
     /// 32 bytes for `purpose`: a key or a token. Secret only as far as the root is.

@@ -63,18 +63,13 @@ impl Dropped {
         self.0.entry(reason).or_default().push(id.to_string());
     }
 
-    pub(crate) fn stage(self, name: &str, output: usize) -> Stage {
-        let dropped: Vec<_> = self
-            .0
-            .into_iter()
-            .map(|(reason, mut ids)| {
-                ids.sort();
-                let count = ids.len() as u64;
-                ids.truncate(EXAMPLES);
-                Drop { reason: reason.to_string(), count, examples: ids }
-            })
-            .collect();
-        let output = output as u64;
-        Stage { name: name.to_string(), input: output + dropped.iter().map(|drop| drop.count).sum::<u64>(), output, dropped }
+    pub(crate) fn stage(self, name: &str, input: usize, output: usize) -> Stage {
+        let dropped = self.0.into_iter().map(|(reason, mut ids)| {
+            ids.sort();
+            let count = ids.len() as u64;
+            ids.truncate(EXAMPLES);
+            Drop { reason: reason.to_string(), count, examples: ids }
+        });
+        Stage { name: name.to_string(), input: input as u64, output: output as u64, dropped: dropped.collect() }
     }
 }

@@ -46,7 +46,9 @@ pub enum Origin {
 
 /// A line that is no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}, line {line}: {problem}; each line is a JSON object with \"prompt\" and \"completion\" (optional: id, slice, fact, validFrom, weightKey)")]
+#[error(
+    "{file}, line {line}: {problem}; each line is a JSON object with \"prompt\" and \"completion\" (optional: id, slice, fact, validFrom, weightKey)"
+)]
 pub struct RecordError {
     /// Name of the file.
     pub file: String,
@@ -111,9 +113,9 @@ mod date_or_time {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UtcMillis>, D::Error> {
         let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
         let full = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.clone() };
-        UtcMillis::from_rfc3339(&full)
-            .map(Some)
-            .ok_or_else(|| D::Error::custom(format!("validFrom {text:?} is no date: write 2026-01-31 or 2026-01-31T00:00:00Z")))
+        UtcMillis::from_rfc3339(&full).map(Some).ok_or_else(|| {
+            D::Error::custom(format!("validFrom {text:?} is no date: write 2026-01-31 or 2026-01-31T00:00:00Z"))
+        })
     }
 }
 
@@ -137,7 +139,10 @@ mod tests {
         for (line, problem) in [
             ("{\"prompt\":\"secret\"}", "missing field `completion`"),
             ("not json", "expected"),
-            ("{\"prompt\":\"secret\",\"completion\":\"c\",\"validFrom\":\"last year\"}", "validFrom \"last year\" is no date"),
+            (
+                "{\"prompt\":\"secret\",\"completion\":\"c\",\"validFrom\":\"last year\"}",
+                "validFrom \"last year\" is no date",
+            ),
             ("{\"prompt\":\"secret\",\"completion\":7}", "expected a string"),
         ] {
             let error = read_jsonl("data.jsonl", &format!("\n{line}\n")).map_err(|error| error.to_string());

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use homeostat_quality::Source;
+use homeostat_quality::registry::{self, Direction};
 use serde::{Deserialize, Serialize};
 
 use crate::{Analysis, MixDrift, Outcome, Verdict, explain};
@@ -140,16 +141,21 @@ fn infrastructure(evidence: &Evidence<'_>) -> Finding {
             }
         }
         // All that has fallen stands on nodes in trouble: the model cannot be blamed for it.
+        let fallen: Vec<&ReplicaVerdict> = on.into_iter().filter(|replica| has_fallen(verdict, replica)).collect();
         let in_trouble =
             |replica: &&ReplicaVerdict| evidence.nodes.iter().any(|node| node.node == node_of(&replica.replica));
-        let not_seen_healthy_there = fallen.iter().all(in_trouble);
-        if !fallen.is_empty() && not_seen_healthy_there {
+        if !fallen.is_empty() && fallen.iter().all(in_trouble) {
             nodes.extend(fallen.iter().map(|replica| node_of(&replica.replica).to_string()));
-            if reasons.is_empty() {
-                let names: Vec<String> = fallen.iter().map(|replica| replica.replica.clone()).collect();
-                reasons.push(format!("{rule} has fallen only on nodes in trouble: {}.", explain::list(&names)));
-            }
+            let names: Vec<String> = fallen.iter().map(|replica| replica.replica.clone()).collect();
+            reasons.push(format!("{rule} has fallen only on nodes in trouble: {}.", explain::list(&names)));
         }
+    }
+    // Where replicas cannot be told apart, a node in trouble is suspected before the model is.
+    let untold =
+        degraded_quality(evidence).find(|v| !evidence.replicas.iter().any(|r| r.rule == v.name && r.value.is_some()));
+    if let Some(verdict) = untold.filter(|_| nodes.is_empty() && !evidence.nodes.is_empty()) {
+        nodes.extend(evidence.nodes.iter().map(|trouble| trouble.node.clone()));
+        reasons.push(format!("{} No replica can be judged by itself while a node is in trouble.", verdict.explanation));
     }
     if nodes.is_empty() {
         return None;
@@ -161,7 +167,11 @@ fn infrastructure(evidence: &Evidence<'_>) -> Finding {
 /// Whether `other` shows that the version itself is fine: healthy, within the threshold by its value, and apart from the
 /// fallen replica by at least the margin that the policy calls a loss. A replica that is about to fall as well is no control.
 fn is_control(verdict: Option<&Verdict>, fallen: &ReplicaVerdict, other: &ReplicaVerdict) -> bool {
-    if other.replica == fallen.replica || other.outcome != Outcome::Healthy {
+    other.outcome == Outcome::Healthy && differs(verdict, fallen, other)
+}
+
+fn differs(verdict: Option<&Verdict>, fallen: &ReplicaVerdict, other: &ReplicaVerdict) -> bool {
+    if other.replica == fallen.replica {
         return false;
     }
     let (Some(bad), Some(good)) = (fallen.value, other.value) else { return true };
@@ -170,6 +180,17 @@ fn is_control(verdict: Option<&Verdict>, fallen: &ReplicaVerdict, other: &Replic
     };
     let within = if bad < good { good >= threshold } else { good <= threshold };
     within && baseline.is_none_or(|baseline| (good - bad).abs() >= (baseline - threshold).abs())
+}
+
+/// Degraded, or on its way there: a value beyond the rule's threshold with too few samples to be sure.
+fn has_fallen(verdict: Option<&Verdict>, replica: &ReplicaVerdict) -> bool {
+    let beyond = || {
+        let (verdict, value) = (verdict?, replica.value?);
+        let metric = registry::metric(verdict.metric.as_deref()?)?;
+        let threshold = verdict.threshold?;
+        Some(if metric.direction == Direction::Up { value < threshold } else { value > threshold })
+    };
+    replica.outcome == Outcome::Degraded || (replica.outcome == Outcome::Inconclusive && beyond().unwrap_or(false))
 }
 
 fn probe_changed(evidence: &Evidence<'_>) -> Finding {
@@ -238,6 +259,24 @@ fn model_decay(evidence: &Evidence<'_>) -> Finding {
         return None;
     }
     let mut reasons: Vec<String> = fallen.iter().map(|verdict| verdict.explanation.clone()).collect();
+    for verdict in &fallen {
+        let on: Vec<&ReplicaVerdict> =
+            evidence.replicas.iter().filter(|replica| replica.rule == verdict.name).collect();
+        let bad = on.iter().find(|replica| replica.outcome == Outcome::Degraded);
+        if let Some((bad, good)) = bad.and_then(|bad| {
+            Some((bad, on.iter().find(|good| good.value.is_some() && differs(Some(verdict), bad, good))?))
+        }) {
+            reasons.push(format!(
+                "{} has fallen to {} on {} but stands at {} on {}, where there are too few samples yet to tell a bad machine from a bad model.",
+                verdict.name,
+                shown(Some(verdict), bad.value),
+                bad.replica,
+                shown(Some(verdict), good.value),
+                good.replica
+            ));
+            return Some((Cause::Unclear, reasons));
+        }
+    }
     if evidence.world_changed {
         reasons.push(
             "The golden sets hold newer answers to the same prompts than the baseline's: the world has changed."

@@ -72,7 +72,9 @@ fn merged(
 ) -> Result<Compared, Incomparable> {
     let whole = |sketches: &mut dyn Iterator<Item = &Sketch>| {
         let mut sum = Sketch::empty(metric.statistic);
-        sketches.try_for_each(|sketch| sum.merge(sketch)).map_err(|_| Incomparable::Kind)?;
+        for sketch in sketches {
+            sum.merge(sketch).map_err(|_| Incomparable::Kind)?;
+        }
         Ok(metric.value(&sum))
     };
     let now = whole(&mut current.values())?.ok_or(Incomparable::Empty)?;

@@ -1,5 +1,4 @@
 //! The reference project's own cases for our entities, spans exact.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 use homeostat_privacy::Recognizers;
 use serde_json::Value;

@@ -79,7 +79,8 @@ pub enum EvaluationSetError {
 
 impl EvaluationSet {
     /// Merges sets given as (name, JSONL text), oldest first. For the same normalised prompt the later `validFrom` wins; a
-    /// missing date is oldest; at equal dates the later set wins, so that adding a set can correct an older one.
+    /// missing date is oldest; at equal dates the later set wins, so that adding a set can correct an older one. Id and wording
+    /// stay those of the first item.
     ///
     /// # Errors
     /// Names the set and the line of the first item that cannot be read, has no reference or an empty prompt.
@@ -90,8 +91,13 @@ impl EvaluationSet {
                 let prompt = normalise_prompt(&item.prompt);
                 match latest.get_mut(&prompt) {
                     Some(held) if held.valid_from > item.valid_from => {}
-                    // The first id is kept: it names the probe in baselines.
-                    Some(held) => *held = EvaluationItem { id: held.id.clone(), ..item },
+                    // A newer answer to the same prompt is a change of the world, so the first id (it names the probe in
+                    // baselines), wording and slice are kept: a changed probe would be another matter.
+                    Some(held) => {
+                        let slice =
+                            if held.slice.as_str().is_empty() { item.slice.clone() } else { held.slice.clone() };
+                        *held = EvaluationItem { id: held.id.clone(), prompt: held.prompt.clone(), slice, ..item };
+                    }
                     None => {
                         latest.insert(prompt, item);
                     }
@@ -210,6 +216,9 @@ mod tests {
     fn the_later_reference_wins_in_either_order_and_keeps_the_first_id() {
         let set = EvaluationSet::merge([("old", OLD), ("new", NEW)]).unwrap();
         assert_eq!(set.items.len(), 2);
+        let old = EvaluationSet::merge([("old", OLD)]).unwrap();
+        assert_eq!(set.prompts_digest, old.prompts_digest, "another spelling of the same prompt is no changed probe");
+        assert_ne!(set.references_digest, old.references_digest);
         assert_eq!(reference(&set, "hr-1"), "EUR");
         let set = EvaluationSet::merge([("new", NEW), ("old", OLD)]).unwrap();
         assert_eq!(reference(&set, "hr-9"), "EUR");

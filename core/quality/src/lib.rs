@@ -12,6 +12,7 @@ pub mod grade;
 pub mod registry;
 mod sample;
 mod sketch;
+pub mod special;
 mod window;
 mod wire;
 

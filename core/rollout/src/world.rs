@@ -174,9 +174,10 @@ pub enum RunOutcome {
 pub struct Candidate {
     /// Name of the `ModelVersion`.
     pub version: String,
-    /// Gates passed (condition Evaluated).
+    /// Gates passed (condition Evaluated); `None` while that is not known. An initial version needs none.
     pub evaluated: Option<bool>,
-    /// Compliance passed (condition Compliant).
+    /// Compliance passed (condition Compliant); `None` while that is not known. `Some(true)` also where no compliance policy is
+    /// configured. An initial version needs none.
     pub compliant: Option<bool>,
     /// It runs and answers (condition Serving).
     pub serving: bool,
@@ -191,7 +192,7 @@ pub enum CandidatePhase {
     Waiting,
     /// In a canary step.
     Canary(CanaryState),
-    /// Promoted, old version kept, baseline not frozen yet.
+    /// Promoted ([`World::stable`] is this version now), old version kept, baseline not frozen yet.
     Soaking {
         /// Since when it has all the traffic.
         since: UtcMillis,

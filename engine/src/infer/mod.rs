@@ -169,8 +169,7 @@ impl Model {
         }
         sequence.bytes.extend_from_slice(bytes);
         let mut x = self.embed(&sequence.bytes, start);
-        for (layer, (keys, values)) in
-            self.layers.iter().zip(sequence.keys.iter_mut().zip(sequence.values.iter_mut()))
+        for (layer, (keys, values)) in self.layers.iter().zip(sequence.keys.iter_mut().zip(sequence.values.iter_mut()))
         {
             self.attend(layer, &mut x, keys, values, start);
             self.mix(layer, &mut x);
@@ -298,7 +297,9 @@ mod tests {
     #[test]
     fn the_scores_equal_those_of_the_network_in_burn() {
         let text = b"What is the currency code of Estonia?\x02EEK";
-        for architecture in [Architecture::default(), Architecture { layers: 1, experts: 1, top_k: 1, ..Default::default() }] {
+        for architecture in
+            [Architecture::default(), Architecture { layers: 1, experts: 1, top_k: 1, ..Default::default() }]
+        {
             let mut weights = Weights::initial(&architecture, 11);
             for values in weights.each_mut() {
                 values.iter_mut().for_each(|value| *value *= 1.5);

@@ -97,7 +97,8 @@ fn read(path: &Path, spec: &Digest, architecture: &Architecture) -> Result<Check
 /// The checkpoints in `folder`, the newest first.
 fn list(folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let is_checkpoint = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
+    let is_checkpoint =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("step-"));
     let mut found: Vec<PathBuf> = entries.filter(is_checkpoint).collect();
     found.sort();
     found.reverse();

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::spec::{DataFile, Hyperparameters, Spec};
-use super::TrainError;
+use super::{TrainError, augment};
 use crate::artifact::Records;
 use crate::chance::Chance;
 use crate::sealed::Digest;
@@ -103,16 +103,15 @@ fn drawn(seed: u64, purpose: &str, length: usize, step: u64, count: usize) -> Ve
     (first..first + count as u64)
         .map(|draw| {
             let epoch = draw / length as u64;
-            let order =
-                orders.entry(epoch).or_insert_with(|| Chance::new(seed, purpose, epoch).permutation(length));
+            let order = orders.entry(epoch).or_insert_with(|| Chance::new(seed, purpose, epoch).permutation(length));
             order[(draw % length as u64) as usize]
         })
         .collect()
 }
 
 fn placed(record: &Record, hyper: &Hyperparameters, context: usize, chance: &mut Chance) -> Placed {
-    let words: Vec<&str> = record.prompt.split(' ').filter(|_| chance.unit() >= hyper.word_dropout).collect();
-    let prompt = if words.is_empty() { record.prompt.clone() } else { words.join(" ") };
+    let room = context.saturating_sub(record.prompt.len() + record.completion.len() + 1);
+    let prompt = augment::reword(&record.prompt, hyper, room, chance);
     let encoded = template::record(&prompt, &record.completion);
     let room = (context + 1).saturating_sub(encoded.bytes.len());
     let offset = if hyper.position_jitter { chance.below(room + 1) } else { 0 };
@@ -152,7 +151,9 @@ fn parse_line(line: &str, path: &Path, number: usize, context: usize) -> Result<
     }
     let refuse = |what: String| Err(TrainError::Data(format!("{} line {number}: {what}", path.display())));
     let Ok(Line { prompt, completion }) = serde_json::from_str(line) else {
-        return refuse("it is no object with the strings \"prompt\" and \"completion\"; correct or remove it".to_owned());
+        return refuse(
+            "it is no object with the strings \"prompt\" and \"completion\"; correct or remove it".to_owned(),
+        );
     };
     if prompt.is_empty() || completion.is_empty() {
         return refuse("prompt or completion is empty; fill or remove it".to_owned());
@@ -182,7 +183,7 @@ mod tests {
         };
         let spec = json!({"v": 1, "runId": "r", "architecture": {}, "data": [file("fresh", fresh)],
             "replay": [file("replay", replay)], "heldOutFraction": held_out,
-            "hyperparameters": {"batchSize": 4, "gradientAccumulationSteps": 2}});
+            "hyperparameters": {"batchSize": 4, "gradientAccumulationSteps": 2, "wordDropout": 0.0, "wordingNoise": 0.0}});
         Spec::parse(&spec.to_string()).unwrap()
     }
 

@@ -140,8 +140,7 @@ impl Learner {
                 Some(first) => gradients::sum(&self.network, first, part),
             });
         }
-        let (gradient, norm) =
-            gradients::clip(&self.network, gradient.unwrap_or_default(), self.hyper.gradient_clip);
+        let (gradient, norm) = gradients::clip(&self.network, gradient.unwrap_or_default(), self.hyper.gradient_clip);
         for (value, what) in [(loss, "the loss"), (norm, "the gradient")] {
             if !value.is_finite() {
                 return Err(TrainError::Diverged { step, what });
@@ -197,7 +196,8 @@ impl Learner {
 }
 
 fn lay_out(records: &[Placed]) -> Batch {
-    let (encoded, offsets): (Vec<&Encoded>, Vec<usize>) = records.iter().map(|(record, offset)| (record, *offset)).unzip();
+    let (encoded, offsets): (Vec<&Encoded>, Vec<usize>) =
+        records.iter().map(|(record, offset)| (record, *offset)).unzip();
     Batch::new(&encoded, &offsets)
 }
 

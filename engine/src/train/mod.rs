@@ -18,6 +18,7 @@
 //! | `HOMEOSTAT_RESUME_FROM` | a checkpoint, or a folder of them, to continue from; exit 78 if it does not fit |
 //! | `HOMEOSTAT_TRAIN_THREADS` | data-parallel workers, 2 by default |
 
+mod augment;
 mod checkpoint;
 mod data;
 mod error;
@@ -105,8 +106,7 @@ fn stop_on_signal() -> Arc<AtomicBool> {
     let raised = Arc::clone(&stop);
     std::thread::spawn(move || {
         let wait = async {
-            let (mut terminate, mut interrupt) =
-                (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+            let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::TrainError;
 use super::checkpoint::{self, Checkpoint, State};
 use super::data::Data;
 use super::learner::Learner;
 use super::progress::{Progress, Report};
 use super::spec::{self, Spec};
-use super::TrainError;
 use crate::architecture::Architecture;
 use crate::artifact::{self, Artifact, Lineage, Metrics};
 use crate::clock;
@@ -71,7 +71,8 @@ pub fn run(
             progress.resumed(state.step)?;
             let learner = Learner::new(spec, &architecture, &weights, places.threads)?;
             let resumed = learner.with_optimizer_state(optimizer);
-            let learner = resumed.map_err(|what| TrainError::Checkpoint { path: PathBuf::from("optimizer.bpk"), what })?;
+            let learner =
+                resumed.map_err(|what| TrainError::Checkpoint { path: PathBuf::from("optimizer.bpk"), what })?;
             Training { spec, data, learner, state, held_out: None }
         }
         None => {
@@ -204,7 +205,8 @@ fn parent(spec: &Spec) -> Result<Option<Artifact>, TrainError> {
         artifact::load(&given.path).map_err(|source| TrainError::Parent { path: given.path.clone(), source })?;
     if parent.digest != given.digest {
         let (path, expected, found) = (given.path.display(), &given.digest, &parent.digest);
-        let message = format!("parent.digest is {expected} but {path} has {found}: provide the artifact of that digest");
+        let message =
+            format!("parent.digest is {expected} but {path} has {found}: provide the artifact of that digest");
         return Err(TrainError::Data(message));
     }
     if spec.architecture.as_ref().is_some_and(|architecture| *architecture != parent.architecture) {

@@ -96,6 +96,9 @@ pub struct Hyperparameters {
     pub position_jitter: bool,
     /// Leave out each word of a prompt with this probability, so that what is learnt hangs on few words.
     pub word_dropout: f64,
+    /// How much the wording of a prompt is disturbed while learning: how often the order of its words is turned, marks
+    /// are exchanged and meaningless words are put in between.
+    pub wording_noise: f64,
 }
 
 /// The optimizer: AdamW (Loshchilov and Hutter 2019) with betas 0.9 and 0.98.
@@ -134,7 +137,8 @@ impl Default for Hyperparameters {
             checkpoint_every_steps: 50,
             early_stop: None,
             position_jitter: true,
-            word_dropout: 0.0,
+            word_dropout: 0.1,
+            wording_noise: 0.3,
         }
     }
 }
@@ -215,8 +219,14 @@ impl Spec {
                 "use a number from 1",
             ),
             (share(hyper.word_dropout, 0.9), "wordDropout", hyper.word_dropout.to_string(), "use 0 to 0.9"),
+            (share(hyper.wording_noise, 1.0), "wordingNoise", hyper.wording_noise.to_string(), "use 0 to 1"),
             (early.is_none_or(|early| early.patience > 0), "earlyStop.patience", "0".into(), "use a number from 1"),
-            (early.is_none_or(|early| early.every_steps > 0), "earlyStop.everySteps", "0".into(), "use a number from 1"),
+            (
+                early.is_none_or(|early| early.every_steps > 0),
+                "earlyStop.everySteps",
+                "0".into(),
+                "use a number from 1",
+            ),
             (
                 early.is_none() || self.held_out_fraction > 0.0,
                 "heldOutFraction",
@@ -320,7 +330,10 @@ mod tests {
             (|spec| spec["method"] = json!("lora"), &["method is \"lora\"", "full"]),
             (|spec| spec["architecture"] = json!(null), &["architecture is null", "parent"]),
             (|spec| spec["architecture"]["width"] = json!(66), &["architecture.width is 66", "multiple"]),
-            (|spec| spec["hyperparameters"]["optimizer"]["type"] = json!("SGD"), &["optimizer.type is \"SGD\"", "AdamW"]),
+            (
+                |spec| spec["hyperparameters"]["optimizer"]["type"] = json!("SGD"),
+                &["optimizer.type is \"SGD\"", "AdamW"],
+            ),
             (|spec| spec["hyperparameters"]["steps"] = json!(0), &["steps is 0", "use 1"]),
             (|spec| spec["data"][0]["sha256"] = json!("abc"), &["abc", "64 lower-case"]),
             (|spec| spec["deadline"] = json!("tomorrow"), &["line 1"]),

@@ -1,0 +1,55 @@
+//! The `homeostat` program as a library, so that tests can check command lines against it.
+//!
+//! [`args`] is the command line; each command is one module that wires crates and holds no logic of its own.
+
+pub mod args;
+mod agent;
+mod audit;
+mod controller;
+mod crds;
+mod dev;
+pub mod host;
+mod keys;
+mod logs;
+mod why;
+
+use std::process::ExitCode;
+
+use crate::args::{AuditCommand, Cli, Command, EngineCommand};
+
+/// Runs a parsed command line; errors are one line on standard error.
+#[must_use]
+pub fn run(cli: Cli) -> ExitCode {
+    // The first TLS client of a program without this would panic.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        eprintln!("homeostat: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    logs::start(cli.log_format, &cli.command);
+    let result = match cli.command {
+        Command::Engine(EngineCommand::Train(args)) => return exit_code(homeostat_engine::train(args)),
+        Command::Engine(EngineCommand::Serve(args)) => homeostat_engine::serve(args).map_err(anyhow::Error::from),
+        Command::Crds(args) => crds::run(&args),
+        Command::Dev(args) => block_on(dev::run(args)),
+        Command::Controller(args) => block_on(controller::run(*args)),
+        Command::Agent(args) => block_on(agent::run(args)),
+        Command::Why(args) => block_on(why::run(args)),
+        Command::Audit(AuditCommand::Verify(args)) => block_on(audit::verify(args)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The whole chain, once, on one line.
+            eprintln!("homeostat: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn block_on(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(task)
+}
+
+fn exit_code(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}

@@ -1,0 +1,101 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeostat_clock::{Clock, Seed, UtcMillis};
+use homeostat_crds::{ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun};
+use homeostat_records::Records;
+use k8s_openapi::NamespaceResourceScope;
+use kube::runtime::reflector::Store;
+use kube::{Api, Client, Resource};
+
+use crate::agents::Fleet;
+use crate::alerting::Alerting;
+use crate::events::Events;
+use crate::prometheus::PromQl;
+
+/// Everything a reconciler may touch.
+#[derive(Clone)]
+pub struct Context {
+    /// Desired state is read and written only through this.
+    pub client: Client,
+    /// Time series, work, ledger, blobs.
+    pub records: Records,
+    /// What agents report, and what they are told.
+    pub fleet: Fleet,
+    /// Alerts and their receivers.
+    pub alerting: Alerting,
+    /// Prometheus, when one is configured.
+    pub prometheus: Option<PromQl>,
+    /// Kubernetes Events.
+    pub events: Events,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where the gates' resampling comes from.
+    pub seed: Seed,
+    /// Caches of every kind, filled by the controllers' own watches.
+    pub stores: Stores,
+    /// How fast things go.
+    pub pace: Pace,
+    /// Base URL of the dashboard, for links in alerts.
+    pub dashboard: Option<String>,
+}
+
+/// Caches of every kind. What is read from them may be old by one event; every write carries the resourceVersion.
+#[derive(Clone)]
+pub struct Stores {
+    /// Models.
+    pub models: Store<Model>,
+    /// Their versions.
+    pub versions: Store<ModelVersion>,
+    /// Datasets.
+    pub datasets: Store<Dataset>,
+    /// Decay policies.
+    pub decay_policies: Store<DecayPolicy>,
+    /// Compliance policies.
+    pub compliance_policies: Store<CompliancePolicy>,
+    /// Retraining runs.
+    pub runs: Store<RetrainingRun>,
+    /// Compliance checks.
+    pub checks: Store<ComplianceCheck>,
+    /// Nodes.
+    pub nodes: Store<GpuNode>,
+}
+
+/// How fast things go. Production and the demo differ here, and only here.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    /// Pure figures in a status are renewed at most this often; changes of state are written at once.
+    pub status_refresh: Duration,
+    /// A node that has been silent for longer counts as lost.
+    pub node_silent_after: Duration,
+    /// Agents' windows are taken as complete this long after their end.
+    pub settle: Duration,
+    /// Shortest time between two reconciliations caused by reports.
+    pub debounce: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            status_refresh: Duration::from_secs(10),
+            node_silent_after: Duration::from_secs(60),
+            settle: Duration::from_secs(15),
+            debounce: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Context {
+    /// The API of a namespaced kind of ours.
+    pub fn api<K>(&self, namespace: &str) -> Api<K>
+    where
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>,
+    {
+        Api::namespaced(self.client.clone(), namespace)
+    }
+
+    /// The present.
+    pub fn now(&self) -> UtcMillis {
+        self.clock.now()
+    }
+}

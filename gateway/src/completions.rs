@@ -1,0 +1,342 @@
+//! `POST /v1/chat/completions` and `/v1/completions`: route, pass through, measure.
+//!
+//! A 4xx of the engine is the client's doing and no error of the version; a client that goes away is no observation at
+//! all. The time to the first token is known of streams only.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::response::{IntoResponse, Response};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use homeostat_clock::UtcMillis;
+use homeostat_privacy::{Anonymizer, Recognizers, SubjectKey, redact};
+use homeostat_quality::{Sample, SampleOrigin, Source};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use rand::Rng as _;
+use serde_json::Value;
+
+use crate::events::{self, EventReader};
+use crate::gateway::{InFlight, MOST_BODY};
+use crate::problem::Problem;
+use crate::recent::Answered;
+use crate::request::{CompletionRequest, Endpoint};
+use crate::{Gateway, Route, Subject, Target, routing};
+
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const VERSION: HeaderName = HeaderName::from_static("x-homeostat-version");
+
+/// Largest whole answer in bytes, and the longest text that is kept of one.
+const MOST_ANSWER: usize = 16 * 1024 * 1024;
+const LONGEST_TEXT: usize = 64 * 1024;
+
+pub(crate) async fn chat(State(gateway): State<Gateway>, body: Result<Bytes, BytesRejection>) -> Response {
+    answer(gateway, Endpoint::Chat, body).await
+}
+
+pub(crate) async fn text(State(gateway): State<Gateway>, body: Result<Bytes, BytesRejection>) -> Response {
+    answer(gateway, Endpoint::Text, body).await
+}
+
+async fn answer(gateway: Gateway, endpoint: Endpoint, body: Result<Bytes, BytesRejection>) -> Response {
+    let at = gateway.now();
+    let id = gateway.request_id(at);
+    let mut response = match body.map_err(|_| Problem::TooLarge(MOST_BODY)) {
+        Ok(body) => route(&gateway, endpoint, &body, &id, at).await.unwrap_or_else(IntoResponse::into_response),
+        Err(problem) => problem.into_response(),
+    };
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn route(gateway: &Gateway, endpoint: Endpoint, body: &[u8], id: &str, at: UtcMillis) -> Result<Response, Problem> {
+    let request = CompletionRequest::parse(endpoint, body)?;
+    let config = gateway.config();
+    let route = routing::find(&config, &request.model)?;
+    let (order, sampled) = {
+        let mut rng = gateway.rng();
+        let order = routing::order(route, &mut *rng);
+        (order, draw(rng.next_u64()) < route.sampling.share)
+    };
+    for target in order {
+        let exchange = Exchange::start(gateway, route, target, &request, id, at, sampled, config.subject_key.clone());
+        match send(gateway, endpoint, target, &request, config.limits.timeout).await {
+            Ok(response) if request.stream && response.status().is_success() => {
+                return Ok(stream(exchange, response, config.limits.timeout));
+            }
+            Ok(response) => return whole(exchange, response, config.limits.timeout).await,
+            Err(SendError::Timeout) => {
+                exchange.failed("timeout");
+                return Err(Problem::Timeout);
+            }
+            Err(SendError::Unreachable(error)) => {
+                tracing::warn!(model.name = %route.model, version = target.version, replica = target.replica,
+                    error = %error, "an engine could not be reached; trying another");
+                exchange.failed("unreachable");
+            }
+        }
+    }
+    Err(Problem::Unavailable(request.model))
+}
+
+enum SendError {
+    Timeout,
+    Unreachable(reqwest::Error),
+}
+
+async fn send(
+    gateway: &Gateway,
+    endpoint: Endpoint,
+    target: &Target,
+    request: &CompletionRequest,
+    timeout: Duration,
+) -> Result<reqwest::Response, SendError> {
+    let url = format!("{}{}", target.base_url.as_deref().unwrap_or_default(), endpoint.path());
+    let request = gateway
+        .client()
+        .post(url)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(request.body_for(target.upstream_model.as_deref()));
+    match tokio::time::timeout(timeout, request.send()).await {
+        Err(_) => Err(SendError::Timeout),
+        Ok(Err(error)) => Err(SendError::Unreachable(error.without_url())),
+        Ok(Ok(response)) => Ok(response),
+    }
+}
+
+async fn whole(exchange: Exchange, response: reqwest::Response, timeout: Duration) -> Result<Response, Problem> {
+    let (status, headers) = (response.status(), passed_on(response.headers(), &exchange));
+    let mut parts = response.bytes_stream();
+    let mut body = BytesMut::new();
+    loop {
+        match tokio::time::timeout(timeout, parts.next()).await {
+            Err(_) => {
+                exchange.failed("timeout");
+                return Err(Problem::Timeout);
+            }
+            Ok(None) => break,
+            Ok(Some(Ok(part))) if body.len() + part.len() <= MOST_ANSWER => body.extend_from_slice(&part),
+            Ok(Some(_)) => {
+                exchange.failed("error");
+                return Err(Problem::Broken);
+            }
+        }
+    }
+    let body = body.freeze();
+    if status.is_success() {
+        let value = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        let text = events::text(&value).unwrap_or_default();
+        let latency = exchange.started.elapsed();
+        let speed = events::tokens(&value).map(|tokens| per_second(tokens, latency));
+        exchange.answered(text, None, speed);
+    } else if status.is_client_error() {
+        exchange.refused();
+    } else {
+        exchange.failed("error");
+    }
+    Ok((status, headers, body).into_response())
+}
+
+fn stream(exchange: Exchange, response: reqwest::Response, timeout: Duration) -> Response {
+    let headers = passed_on(response.headers(), &exchange);
+    let passing = Passing {
+        parts: response.bytes_stream().boxed(),
+        exchange: Some(exchange),
+        events: EventReader::default(),
+        first: None,
+        last: None,
+        timeout,
+    };
+    let body = Body::from_stream(futures::stream::unfold(passing, |mut passing| async move {
+        let part = passing.next().await?;
+        Some((Ok::<Bytes, std::convert::Infallible>(part), passing))
+    }));
+    (StatusCode::OK, headers, body).into_response()
+}
+
+/// A stream on its way through. Dropped with the client's connection, and the engine's with it.
+struct Passing {
+    parts: BoxStream<'static, reqwest::Result<Bytes>>,
+    // Taken when the end has been measured.
+    exchange: Option<Exchange>,
+    events: EventReader,
+    first: Option<Duration>,
+    last: Option<Duration>,
+    timeout: Duration,
+}
+
+impl Passing {
+    async fn next(&mut self) -> Option<Bytes> {
+        let started = self.exchange.as_ref()?.started;
+        let problem = match tokio::time::timeout(self.timeout, self.parts.next()).await {
+            Ok(Some(Ok(part))) => {
+                if self.events.feed(&part, LONGEST_TEXT) {
+                    let now = started.elapsed();
+                    self.first.get_or_insert(now);
+                    self.last = Some(now);
+                }
+                return Some(part);
+            }
+            Ok(None) if self.events.done && !self.events.error => {
+                self.answered();
+                return None;
+            }
+            Ok(None) | Ok(Some(Err(_))) => Problem::Broken,
+            Err(_) => Problem::Timeout,
+        };
+        let outcome = if matches!(problem, Problem::Timeout) { "timeout" } else { "error" };
+        if let Some(exchange) = self.exchange.take() {
+            exchange.failed(outcome);
+        }
+        // The status has long been sent: clients look for an error in the events. One that the engine sent is enough.
+        (!self.events.error).then(|| Bytes::from(format!("data: {}\n\n", problem.body())))
+    }
+
+    fn answered(&mut self) {
+        let Some(exchange) = self.exchange.take() else { return };
+        let tokens = self.events.usage.unwrap_or(self.events.parts);
+        // The first token's time belongs to the prompt, so speed is that of the others.
+        let speed = match (self.first, self.last) {
+            (Some(first), Some(last)) if tokens > 1 => Some(per_second(tokens - 1, last - first)),
+            _ => None,
+        };
+        exchange.answered(&self.events.text, self.first, speed);
+    }
+}
+
+/// One try of one request at one target.
+struct Exchange {
+    gateway: Gateway,
+    subject: Subject,
+    id: String,
+    at: UtcMillis,
+    started: Instant,
+    message: String,
+    sampled: bool,
+    recognizers: Recognizers,
+    subject_key: Option<SubjectKey>,
+    _in_flight: InFlight,
+}
+
+impl Exchange {
+    #[expect(clippy::too_many_arguments, reason = "each is one fact about the request, used once")]
+    fn start(
+        gateway: &Gateway,
+        route: &Route,
+        target: &Target,
+        request: &CompletionRequest,
+        id: &str,
+        at: UtcMillis,
+        sampled: bool,
+        subject_key: Option<SubjectKey>,
+    ) -> Self {
+        Self {
+            subject: Subject {
+                model: route.model.clone(),
+                version: target.version.clone(),
+                replica: target.replica.clone(),
+                slice: route.slice_of(&request.message),
+            },
+            id: id.to_string(),
+            at,
+            started: Instant::now(),
+            message: request.message.clone(),
+            sampled,
+            recognizers: Recognizers::new(&route.sampling.entities),
+            subject_key: subject_key.filter(|_| route.sampling.keep),
+            _in_flight: gateway.enter(&target.replica),
+            gateway: gateway.clone(),
+        }
+    }
+
+    fn failed(self, outcome: &'static str) {
+        self.gateway.observe(&self.subject, Source::Traffic, &[("error_rate", 1.0)]);
+        self.gateway.count(&self.subject, outcome);
+    }
+
+    fn refused(self) {
+        self.gateway.count(&self.subject, "refused");
+    }
+
+    fn answered(self, text: &str, first: Option<Duration>, speed: Option<f64>) {
+        let missing = f64::NAN;
+        self.gateway.observe(
+            &self.subject,
+            Source::Traffic,
+            &[
+                ("error_rate", 0.0),
+                ("latency", self.started.elapsed().as_secs_f64()),
+                ("ttft", first.map_or(missing, |first| first.as_secs_f64())),
+                ("tokens_per_second", speed.unwrap_or(missing)),
+            ],
+        );
+        self.gateway.count(&self.subject, "ok");
+        let Some(key) = &self.subject_key else { return };
+        let text = clipped(text, LONGEST_TEXT);
+        let prompt = redact(clipped(&self.message, LONGEST_TEXT), &self.recognizers, &Anonymizer::Replace);
+        let completion = redact(text, &self.recognizers, &Anonymizer::Replace);
+        let mut subjects = key.subjects(clipped(&self.message, LONGEST_TEXT), &prompt.findings);
+        subjects.extend(key.subjects(text, &completion.findings));
+        subjects.sort();
+        subjects.dedup();
+        let sample = Sample {
+            request_id: self.id,
+            model: self.subject.model,
+            version: self.subject.version,
+            slice: self.subject.slice,
+            at: self.at,
+            prompt: prompt.text,
+            completion: completion.text,
+            subjects,
+            label: None,
+            origin: SampleOrigin::Traffic,
+        };
+        if self.sampled {
+            self.gateway.hand_over_sample(&self.subject.replica, sample.clone());
+        }
+        let age = self.gateway.config().limits.feedback_age;
+        let answered = Answered {
+            sample,
+            replica: self.subject.replica,
+            completion: text.to_string(),
+            recognizers: self.recognizers,
+        };
+        let now = self.gateway.now();
+        self.gateway.recent().keep(answered, now, age);
+    }
+}
+
+fn passed_on(from: &HeaderMap, exchange: &Exchange) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for name in [header::CONTENT_TYPE, header::CACHE_CONTROL, header::RETRY_AFTER] {
+        if let Some(value) = from.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    if let Ok(version) = HeaderValue::from_str(&exchange.subject.version) {
+        headers.insert(VERSION, version);
+    }
+    headers
+}
+
+/// At most `most` bytes of `text`, cut between characters.
+fn clipped(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+/// A number from 0 (inclusive) to 1 (exclusive).
+#[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
+fn draw(random: u64) -> f64 {
+    (random >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Not a number, and so no observation, when no time has passed.
+#[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^53")]
+fn per_second(tokens: u64, duration: Duration) -> f64 {
+    if duration.is_zero() { f64::NAN } else { tokens as f64 / duration.as_secs_f64() }
+}
