@@ -55,7 +55,10 @@ fn fetch() -> Result<(), String> {
 }
 
 fn check_node() -> Result<(), String> {
-    let output = Command::new("node").arg("--version").output().map_err(|error| format!("{NEEDED} (node could not be started: {error})"))?;
+    let output = Command::new("node")
+        .arg("--version")
+        .output()
+        .map_err(|error| format!("{NEEDED} (node could not be started: {error})"))?;
     let version = String::from_utf8_lossy(&output.stdout).trim().to_string();
     let major = version.trim_start_matches('v').split('.').next().and_then(|text| text.parse::<u32>().ok());
     match major {
@@ -69,5 +72,7 @@ fn folder(name: &str) -> Result<PathBuf, String> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
-    std::fs::copy(from, to).map(drop).map_err(|error| format!("cannot copy {} to {}: {error}", from.display(), to.display()))
+    std::fs::copy(from, to)
+        .map(drop)
+        .map_err(|error| format!("cannot copy {} to {}: {error}", from.display(), to.display()))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::blobs::{BlobError, Blobs, at, digest_of, is_digest};
+use crate::blobs::{BlobError, Blobs, Gates, at, digest_of, is_digest};
 
 const SUMS: &str = "SHA256SUMS";
 const SEAL: &str = "_SUCCESS";
@@ -35,7 +35,9 @@ impl ArtifactError {
     pub(crate) fn transient(&self) -> bool {
         match self {
             Self::Blob { source, .. } => source.transient(),
-            Self::List { .. } | Self::Unfinished { .. } => false,
+            Self::List { .. } => false,
+            // Its bad parts were thrown away and are fetched again.
+            Self::Unfinished { .. } => true,
         }
     }
 }
@@ -45,11 +47,13 @@ impl ArtifactError {
 pub(crate) struct Artifacts {
     blobs: Blobs,
     folder: PathBuf,
+    gates: Gates,
 }
 
 impl Artifacts {
-    pub(crate) fn new(blobs: Blobs, folder: PathBuf) -> Self {
-        Self { blobs, folder }
+    /// Artifacts in `folder`; whoever shares the folder shares the `gates`.
+    pub(crate) fn new(blobs: Blobs, folder: PathBuf, gates: Gates) -> Self {
+        Self { blobs, folder, gates }
     }
 
     /// The folder of artifact `digest`, every byte of it verified just now.
@@ -58,6 +62,8 @@ impl Artifacts {
         if !is_digest(digest) {
             return Err(fail(BlobError::Digest(digest.to_string())));
         }
+        // Two that need the same artifact at once would take each other's half-made folder away.
+        let _alone = self.gates.enter(digest).await;
         let folder = self.folder.join(digest);
         match verify(&folder).await {
             Ok(found) if found == digest => return Ok(folder),
@@ -92,12 +98,8 @@ impl Artifacts {
             }
             return Err(error);
         }
-        match tokio::fs::rename(&partial, &folder).await {
-            Ok(()) => Ok(folder),
-            // Another node of this process was quicker with the same artifact.
-            Err(_) if verify(&folder).await.is_ok_and(|found| found == digest) => Ok(folder),
-            Err(error) => Err(fail(at(&folder)(error))),
-        }
+        tokio::fs::rename(&partial, &folder).await.map_err(at(&folder)).map_err(&fail)?;
+        Ok(folder)
     }
 
     /// Uploads the sealed folder and returns its digest.
@@ -123,7 +125,8 @@ impl Artifacts {
 
 /// The digest of the sealed folder, after every file of it was read and compared.
 pub(crate) async fn verify(folder: &Path) -> Result<String, ArtifactError> {
-    let unfinished = |problem: &str| ArtifactError::Unfinished { path: folder.to_path_buf(), problem: problem.to_string() };
+    let unfinished =
+        |problem: &str| ArtifactError::Unfinished { path: folder.to_path_buf(), problem: problem.to_string() };
     let seal = tokio::fs::read_to_string(folder.join(SEAL)).await.map_err(|_| unfinished("_SUCCESS is missing"))?;
     let digest = seal.trim().to_string();
     let sums = tokio::fs::read(folder.join(SUMS)).await.map_err(|_| unfinished("SHA256SUMS is missing"))?;

@@ -22,6 +22,13 @@ pub(crate) enum AskError {
     Malformed,
 }
 
+impl AskError {
+    /// Whether the engine only has too much to do, which it could not say if it were dead.
+    pub(crate) fn busy(&self) -> bool {
+        matches!(self, Self::Status(429))
+    }
+}
+
 /// The client for engines on this machine.
 pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()

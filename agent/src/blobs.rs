@@ -64,7 +64,23 @@ pub(crate) struct Blobs {
     patience: Duration,
     backoff: (Duration, Duration),
     seed: Seed,
-    fetching: Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>,
+    fetching: Gates,
+}
+
+/// One lock a name, for as long as somebody holds or wants it; clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct Gates(Arc<Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>>);
+
+impl Gates {
+    /// Waits until nobody else is at `name`.
+    pub(crate) async fn enter(&self, name: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let gate = {
+            let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            gates.retain(|_, gate| Arc::strong_count(gate) > 1);
+            Arc::clone(gates.entry(name.to_string()).or_default())
+        };
+        gate.lock_owned().await
+    }
 }
 
 impl Blobs {
@@ -76,7 +92,7 @@ impl Blobs {
         backoff: (Duration, Duration),
         seed: Seed,
     ) -> Self {
-        Self { link, folder, patience, backoff, seed, fetching: Arc::default() }
+        Self { link, folder, patience, backoff, seed, fetching: Gates::default() }
     }
 
     pub(crate) fn node(&self) -> &str {
@@ -87,12 +103,7 @@ impl Blobs {
     pub(crate) async fn get(&self, digest: &str) -> Result<PathBuf, BlobError> {
         let path = self.path(digest)?;
         // One fetch of a blob at a time; the others then find it there.
-        let gate = {
-            let mut fetching = self.fetching.lock().unwrap_or_else(PoisonError::into_inner);
-            fetching.retain(|_, gate| Arc::strong_count(gate) > 1);
-            Arc::clone(fetching.entry(digest.to_string()).or_default())
-        };
-        let _held = gate.lock().await;
+        let _alone = self.fetching.enter(digest).await;
         if tokio::fs::try_exists(&path).await.unwrap_or(false) {
             return Ok(path);
         }
@@ -148,19 +159,16 @@ impl Blobs {
     async fn fetch(&self, digest: &str, path: &Path) -> Result<(), BlobError> {
         let partial = self.partial(path, "get");
         create_parent(path).await?;
-        let mut file = tokio::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&partial)
-            .await
-            .map_err(at(&partial))?;
+        let mut file =
+            tokio::fs::OpenOptions::new().create(true).append(true).open(&partial).await.map_err(at(&partial))?;
         let offset = file.metadata().await.map_err(at(&partial))?.len();
         let request = GetBlobRequest { digest: digest.to_string(), offset };
         let request = self.link.request(request).map_err(transfer(digest))?;
         let mut parts = match self.link.client().get_blob(request).await {
             Ok(response) => response.into_inner(),
             Err(status) if status.code() == Code::NotFound => return Err(BlobError::Missing(digest.to_string())),
-            Err(status) if status.code() == Code::OutOfRange => {
+            // More is held than there is: the partial file is of something else.
+            Err(status) if matches!(status.code(), Code::OutOfRange | Code::FailedPrecondition) => {
                 remove(&partial).await?;
                 return Err(BlobError::Corrupt(digest.to_string()));
             }

@@ -19,7 +19,9 @@ use tonic::{Code, Request, Status};
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
     /// The address is no address.
-    #[error("the controller's address {address:?} or its certificate authority cannot be used: give https://host:port and PEM")]
+    #[error(
+        "the controller's address {address:?} or its certificate authority cannot be used: give https://host:port and PEM"
+    )]
     Address {
         /// What was given.
         address: String,

@@ -185,16 +185,11 @@ pub(crate) async fn ask_all(
 ) -> Vec<Option<String>> {
     use futures::StreamExt as _;
     let mut answers: HashMap<usize, String> = HashMap::new();
-    let mut asked = futures::stream::iter(prompts.iter().enumerate().map(|(index, prompt)| async move {
-        // Once more, so that one hiccup does not make a missing mark.
-        for _ in 0..2 {
-            if let Ok(answer) = ask::ask(client, address, prompt, MOST_TOKENS, deadline).await {
-                return (index, Some(answer));
-            }
-        }
-        (index, None)
-    }))
-    .buffer_unordered(at_once);
+    let mut questions = Vec::with_capacity(prompts.len());
+    for (index, prompt) in prompts.iter().enumerate() {
+        questions.push(ask_twice(client, address, prompt, index, deadline));
+    }
+    let mut asked = futures::stream::iter(questions).buffer_unordered(at_once);
     let mut count = 0;
     while let Some((index, answer)) = asked.next().await {
         count += 1;
@@ -204,4 +199,20 @@ pub(crate) async fn ask_all(
         }
     }
     (0..prompts.len()).map(|index| answers.remove(&index)).collect()
+}
+
+/// Once more after a failure, so that one hiccup does not make a missing mark.
+async fn ask_twice(
+    client: &reqwest::Client,
+    address: &crate::board::Address,
+    prompt: &str,
+    index: usize,
+    deadline: Duration,
+) -> (usize, Option<String>) {
+    for _ in 0..2 {
+        if let Ok(answer) = ask::ask(client, address, prompt, MOST_TOKENS, deadline).await {
+            return (index, Some(answer));
+        }
+    }
+    (index, None)
 }

@@ -135,8 +135,11 @@ mod tests {
             ("c/0".to_string(), engine("v0", EnginePhase::Serving)),
         ]);
         let (config, _) = config(&[(&a, &on_a), (&b, &on_b)]);
-        let serving: Vec<(&str, bool)> =
-            config.routes[0].targets.iter().map(|target| (target.replica.as_str(), target.base_url.is_some())).collect();
+        let serving: Vec<(&str, bool)> = config.routes[0]
+            .targets
+            .iter()
+            .map(|target| (target.replica.as_str(), target.base_url.is_some()))
+            .collect();
         assert_eq!(serving, [("a/0", true), ("b/0", false), ("c/0", false)]);
         assert_eq!(config.window, Duration::from_millis(1500));
     }

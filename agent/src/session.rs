@@ -60,6 +60,8 @@ pub(crate) struct Session {
     pub(crate) desired: watch::Sender<Option<Arc<DesiredState>>>,
     pub(crate) engines: watch::Receiver<Engines>,
     pub(crate) work: watch::Receiver<Vec<WorkStatus>>,
+    /// Generations that engines and work have taken in.
+    pub(crate) taken: [watch::Receiver<u64>; 2],
     pub(crate) hardware: watch::Receiver<Hardware>,
     pub(crate) connected: watch::Sender<bool>,
     pub(crate) gateway_address: String,
@@ -99,6 +101,18 @@ impl Session {
                 () = shutdown.cancelled() => break,
             }
         }
+    }
+
+    async fn changed(&mut self) {
+        let [engines_taken, work_taken] = &mut self.taken;
+        // A sender that is gone means that the agent ends.
+        let _ = tokio::select! {
+            changed = self.engines.changed() => changed,
+            changed = self.work.changed() => changed,
+            changed = self.hardware.changed() => changed,
+            changed = engines_taken.changed() => changed,
+            changed = work_taken.changed() => changed,
+        };
     }
 
     async fn one(&mut self, renew: bool) -> Result<std::convert::Infallible, SessionError> {
@@ -150,9 +164,7 @@ impl Session {
                         spooled.mark_changed();
                     }
                 }
-                Ok(()) = self.engines.changed() => status_changed = true,
-                Ok(()) = self.work.changed() => status_changed = true,
-                Ok(()) = self.hardware.changed() => status_changed = true,
+                () = self.changed(), if !status_changed => status_changed = true,
                 () = tokio::time::sleep_until(next_status) => {
                     let message = FromAgent { message: Some(from_agent::Message::Status(self.status())) };
                     up.send(message).await.map_err(|_| SessionError::Closed)?;
@@ -210,7 +222,8 @@ impl Session {
     fn status(&mut self) -> AgentStatus {
         AgentStatus {
             at_ms: self.clock.now().0,
-            observed: self.desired.borrow().as_ref().map_or(0, |desired| desired.generation),
+            // Read first: what follows is then at least as new.
+            observed: self.taken.iter_mut().map(|taken| *taken.borrow_and_update()).min().unwrap_or(0),
             engines: self.engines.borrow_and_update().values().map(|engine| engine.status.clone()).collect(),
             work: self.work.borrow_and_update().clone(),
             hardware: Some(self.hardware.borrow_and_update().clone()),

@@ -74,7 +74,13 @@ fn format_of(range: &str) -> Option<Format> {
 }
 
 /// Writes an answer about objects of `resource`.
-pub(crate) fn write(resource: &Resource, answer: Answer, format: Format, include: IncludeObject, now_ms: i64) -> Response {
+pub(crate) fn write(
+    resource: &Resource,
+    answer: Answer,
+    format: Format,
+    include: IncludeObject,
+    now_ms: i64,
+) -> Response {
     let value = match (answer.payload, format) {
         (Payload::Raw(response), _) => return response,
         (Payload::Plain(value), _) => value,
@@ -84,7 +90,9 @@ pub(crate) fn write(resource: &Resource, answer: Answer, format: Format, include
         }
         (Payload::Object(object), Format::Partial) => view::partial(&object),
         (Payload::Object(object), _) => object,
-        (Payload::List(objects, metadata), Format::Table) => table::table(resource, &objects, metadata, include, now_ms),
+        (Payload::List(objects, metadata), Format::Table) => {
+            table::table(resource, &objects, metadata, include, now_ms)
+        }
         (Payload::List(objects, metadata), Format::Partial) => json!({
             "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
             "items": objects.iter().map(view::partial).collect::<Vec<_>>(),

@@ -76,7 +76,11 @@ fn builtin<T: JsonSchema>(
         plural: plural.to_owned(),
         singular: kind.to_lowercase(),
         short_names: short_names.iter().map(|name| (*name).to_owned()).collect(),
-        categories: if rules == Rules::CustomResourceDefinition { vec!["api-extensions".to_owned()] } else { Vec::new() },
+        categories: if rules == Rules::CustomResourceDefinition {
+            vec!["api-extensions".to_owned()]
+        } else {
+            Vec::new()
+        },
         namespaced,
         rules,
         storage,
@@ -140,7 +144,9 @@ fn inline(schema: &Value, definitions: &Map<String, Value>, stack: &mut Vec<Stri
         _ => schema["$ref"].as_str(),
     };
     if let Some(name) = reference.and_then(|reference| reference.strip_prefix("#/components/schemas/")) {
-        let Some(definition) = definitions.get(name) else { return json!({"x-kubernetes-preserve-unknown-fields": true}) };
+        let Some(definition) = definitions.get(name) else {
+            return json!({"x-kubernetes-preserve-unknown-fields": true});
+        };
         if stack.iter().any(|each| each == name) {
             return json!({"x-kubernetes-preserve-unknown-fields": true});
         }
@@ -150,9 +156,7 @@ fn inline(schema: &Value, definitions: &Map<String, Value>, stack: &mut Vec<Stri
         return inlined;
     }
     match schema {
-        Value::Object(map) => {
-            map.iter().map(|(key, value)| (key.clone(), inline(value, definitions, stack))).collect()
-        }
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), inline(value, definitions, stack))).collect(),
         Value::Array(list) => list.iter().map(|value| inline(value, definitions, stack)).collect(),
         other => other.clone(),
     }

@@ -32,9 +32,7 @@ pub(crate) fn complete(document: &mut Value, now: &str) {
         .filter(|version| version["storage"] == true)
         .map(|version| version["name"].clone())
         .collect();
-    let condition = |kind: &str, reason: &str, message: &str| {
-        json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message})
-    };
+    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
     let status = &mut document["status"];
     if !status["conditions"].is_array() {
         status["conditions"] = json!([
@@ -113,8 +111,8 @@ fn resource(document: &Value, version: &Value) -> Result<Resource, Vec<Cause>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let texts = |value: &Value| value.as_array().into_iter().flatten().map(text).collect();
     let schema = &version["schema"]["openAPIV3Schema"];
-    let validator = Validator::compile(schema)
-        .map_err(|why| vec![Cause::invalid("spec.versions", &version["name"], why)])?;
+    let validator =
+        Validator::compile(schema).map_err(|why| vec![Cause::invalid("spec.versions", &version["name"], why)])?;
     let group = text(&document["spec"]["group"]);
     let plural = text(&names["plural"]);
     let kind = text(&names["kind"]);
@@ -178,7 +176,8 @@ fn published(schema: &Value) -> Value {
     let mut schema = schema.clone();
     let described = |text: &str| json!({"type": "string", "description": text});
     let properties = &mut schema["properties"];
-    properties["apiVersion"] = described("APIVersion defines the versioned schema of this representation of an object.");
+    properties["apiVersion"] =
+        described("APIVersion defines the versioned schema of this representation of an object.");
     properties["kind"] = described("Kind is a string value representing the REST resource this object represents.");
     properties["metadata"] = json!({
         "description": "Standard object's metadata.",

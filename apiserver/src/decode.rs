@@ -32,8 +32,9 @@ pub(crate) fn object(media: &str, body: &[u8], kind: &str) -> Result<Decoded, Fa
         Failure::bad_request(said)
     };
     match media {
-        "application/json" => json(body)
-            .map_err(|why| unrecognized(format!("couldn't get version/kind; json parse error: {why}"))),
+        "application/json" => {
+            json(body).map_err(|why| unrecognized(format!("couldn't get version/kind; json parse error: {why}")))
+        }
         "application/yaml" => yaml(body).map_err(|why| unrecognized(format!("yaml parse error: {why}"))),
         "application/vnd.kubernetes.protobuf" => protobuf::decode(body)
             .map(|value| Decoded { value, duplicates: Vec::new() })
@@ -44,9 +45,8 @@ pub(crate) fn object(media: &str, body: &[u8], kind: &str) -> Result<Decoded, Fa
 
 /// Decodes JSON and notes duplicate keys. The error is in the words of Go's decoder where that matters.
 pub(crate) fn json(body: &[u8]) -> Result<Decoded, String> {
-    let value = serde_json::from_slice(body).map_err(|error| {
-        if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() }
-    })?;
+    let value = serde_json::from_slice(body)
+        .map_err(|error| if error.is_eof() { "unexpected end of JSON input".to_owned() } else { error.to_string() })?;
     let mut duplicates = Vec::new();
     let mut scan = serde_json::Deserializer::from_slice(body);
     // The text parsed once already; a failure here would only lose duplicates.
@@ -142,8 +142,6 @@ impl<'de> Visitor<'de> for Keys<'_> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use super::json;
 
     #[test]

@@ -41,8 +41,11 @@ pub(crate) fn answer(registry: &Registry, path: &str, headers: &HeaderMap) -> Op
         ["apis"] if aggregated => Some(with_etag(&discovery_list(registry, false), headers)),
         ["api"] => plain(json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})),
         ["apis"] => {
-            let groups: Vec<Value> =
-                groups(registry).iter().filter(|(group, _)| !group.is_empty()).map(|(g, v)| group_value(g, v)).collect();
+            let groups: Vec<Value> = groups(registry)
+                .iter()
+                .filter(|(group, _)| !group.is_empty())
+                .map(|(g, v)| group_value(g, v))
+                .collect();
             plain(json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}))
         }
         ["apis", group] => {

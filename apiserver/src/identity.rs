@@ -32,8 +32,6 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     #[test]
     fn uids_and_names_have_their_shape() {
         let uid = super::uid().unwrap();

@@ -109,7 +109,8 @@ fn bracket(text: &str) -> Option<Step> {
             Some((path, value)) => (path, value, true),
             None => filter.split_once("!=").map(|(path, value)| (path, value, false))?,
         };
-        let path = path.trim().strip_prefix('@')?.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        let path =
+            path.trim().strip_prefix('@')?.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect();
         let value = value.trim();
         let value = match unquote(value) {
             Some(text) => Value::from(text),

@@ -49,8 +49,8 @@ mod watch;
 mod write;
 
 use server::Server;
-use store::Store;
 pub use store::OpenError;
+use store::Store;
 
 /// Who makes a request. The router takes it from a request extension; [`ApiServer::in_process`] injects it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -63,7 +63,10 @@ pub(crate) async fn sweep_once(server: &Server) {
     if floor > current
         && let Err(error) = server.store.compact(floor).await
     {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the object log could not be compacted; trying again later");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the object log could not be compacted; trying again later"
+        );
     }
 }
 
@@ -89,7 +92,8 @@ async fn react(server: &Server, change: &Change) {
     }
     let (dependents, owners, namespace) = {
         let state = server.store.state();
-        let owners: Vec<Stored> = meta::owner_uids(&change.object).filter_map(|uid| state.by_uid(uid).cloned()).collect();
+        let owners: Vec<Stored> =
+            meta::owner_uids(&change.object).filter_map(|uid| state.by_uid(uid).cloned()).collect();
         let namespace = state.get(&Key::new(NAMESPACES, "", &change.key.namespace)).cloned();
         (state.dependents(meta::uid(&change.object)), owners, namespace)
     };
@@ -100,7 +104,8 @@ async fn react(server: &Server, change: &Change) {
     for stored in owners.into_iter().chain(namespace).filter(|stored| meta::is_deleting(&stored.object)) {
         settle(server, &stored.key, &stored.object).await;
     }
-    if let Some(document) = crd_of(server, &change.key.resource).filter(|document| meta::is_deleting(&document.object)) {
+    if let Some(document) = crd_of(server, &change.key.resource).filter(|document| meta::is_deleting(&document.object))
+    {
         settle(server, &document.key, &document.object).await;
     }
 }

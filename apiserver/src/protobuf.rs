@@ -190,8 +190,6 @@ fn delete_options(given: DeleteOptions) -> Value {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use serde_json::json;
 
     use super::decode;
@@ -200,7 +198,10 @@ mod tests {
     fn what_kubectl_create_configmap_sends() {
         let body = b"k8s\0\n\x0f\n\x02v1\x12\tConfigMap\x12\x1d\n\x13\n\x03zz2\x12\0\x1a\0\"\0*\x002\x008\0B\0\x12\x06\n\x01a\x12\x01b\x1a\0\"\0";
         let value = decode(body).unwrap();
-        assert_eq!(value, json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "zz2"}, "data": {"a": "b"}}));
+        assert_eq!(
+            value,
+            json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "zz2"}, "data": {"a": "b"}})
+        );
     }
 
     #[test]

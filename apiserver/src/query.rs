@@ -55,7 +55,8 @@ impl Options {
 
     /// `kind` is `CreateOptions` and the like, for the error.
     pub(crate) fn dry_run(&self, kind: &str) -> Result<bool, Failure> {
-        let values: Vec<Value> = self.0.iter().filter(|(key, _)| key == "dryRun").map(|(_, v)| v.as_str().into()).collect();
+        let values: Vec<Value> =
+            self.0.iter().filter(|(key, _)| key == "dryRun").map(|(_, v)| v.as_str().into()).collect();
         if values.iter().any(|value| value != "All" && value != "") {
             return Err(Failure::options(kind, Cause::unsupported("dryRun", &Value::from(values), &["All".into()])));
         }

@@ -91,9 +91,8 @@ fn snapshot(server: &Server, request: &Request) -> Result<(Snapshot, Option<Stri
     let options = &request.options;
     let resource = &request.resource;
     let namespace = request.namespace_filter();
-    let revision = options
-        .revision()
-        .map_err(|why| Failure::bad_request(format!("invalid resource version: {why}")))?;
+    let revision =
+        options.revision().map_err(|why| Failure::bad_request(format!("invalid resource version: {why}")))?;
     let next = options.get("continue");
     let state = server.store.state();
     let current = state.revision();

@@ -30,7 +30,8 @@ pub(crate) fn answer(
                 return Err(Failure::invalid("authorization.k8s.io", kind, "", vec![cause]));
             }
             review["spec"] = spec.clone();
-            review["status"] = json!({"allowed": true, "reason": "the embedded API lets every known user do everything"});
+            review["status"] =
+                json!({"allowed": true, "reason": "the embedded API lets every known user do everything"});
         }
         "SelfSubjectRulesReview" => {
             review["spec"] = given["spec"].clone();

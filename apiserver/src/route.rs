@@ -52,7 +52,9 @@ pub(crate) async fn handle(State(server): State<Arc<Server>>, request: axum::ext
         }
     }
     let Some(path) = Path::parse(&path) else { return not_found() };
-    let review = REVIEWS.iter().find(|(group, version, plural, _)| (*group, *version, *plural) == (path.group, path.version, path.plural));
+    let review = REVIEWS
+        .iter()
+        .find(|(group, version, plural, _)| (*group, *version, *plural) == (path.group, path.version, path.plural));
     if let Some((group, version, _, kind)) = review {
         let body = match read_body(body).await {
             Ok(body) => body,
@@ -87,7 +89,13 @@ pub(crate) async fn handle(State(server): State<Arc<Server>>, request: axum::ext
     about_resource(server, request, parts.method, parts.headers, body).await
 }
 
-async fn about_resource(server: Arc<Server>, request: Request, method: Method, headers: HeaderMap, body: Body) -> Response {
+async fn about_resource(
+    server: Arc<Server>,
+    request: Request,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let now = server.now();
     let resource = Arc::clone(&request.resource);
     let include = IncludeObject::parse(request.options.get("includeObject"));
@@ -116,7 +124,11 @@ async fn about_resource(server: Arc<Server>, request: Request, method: Method, h
 fn get(server: &Arc<Server>, request: &Request, headers: &HeaderMap) -> Result<Answer, Failure> {
     let format = answer::negotiate(headers)?;
     if request.name.is_empty() {
-        return if request.options.flag("watch") { watch::watch(server, request, format) } else { read::list(server, request) };
+        return if request.options.flag("watch") {
+            watch::watch(server, request, format)
+        } else {
+            read::list(server, request)
+        };
     }
     if !request.subresource.is_empty() && !request.resource.has_subresource(&request.subresource) {
         return Err(Failure::not_found(&request.resource, &request.name));
@@ -124,7 +136,13 @@ fn get(server: &Arc<Server>, request: &Request, headers: &HeaderMap) -> Result<A
     read::get(server, request)
 }
 
-async fn write(server: &Server, request: &Request, method: &Method, media: &str, body: &[u8]) -> Result<Answer, Failure> {
+async fn write(
+    server: &Server,
+    request: &Request,
+    method: &Method,
+    media: &str,
+    body: &[u8],
+) -> Result<Answer, Failure> {
     let resource = &request.resource;
     let on_object = !request.name.is_empty();
     let on_subresource = !request.subresource.is_empty();

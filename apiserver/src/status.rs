@@ -136,11 +136,8 @@ impl Failure {
         let subject = if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") };
         let mut each: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
         let why = if each.len() == 1 { each.remove(0) } else { format!("[{}]", each.join(", ")) };
-        let mut failure = Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "Invalid",
-            format!("{subject} \"{name}\" is invalid: {why}"),
-        );
+        let mut failure =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Invalid", format!("{subject} \"{name}\" is invalid: {why}"));
         failure.details = details(group, kind, name);
         failure.details["causes"] = causes
             .into_iter()

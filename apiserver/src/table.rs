@@ -78,12 +78,11 @@ pub(crate) fn human_duration(milliseconds: i64) -> String {
 }
 
 fn definitions(resource: &Resource) -> Vec<Value> {
-    let definition = |name: &str, kind: &str, format: &str, description: &str, priority: i64| {
-        json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority})
-    };
-    let own = resource.columns.iter().map(|column| {
-        definition(&column.name, &column.kind, &column.format, &column.description, column.priority)
-    });
+    let definition = |name: &str, kind: &str, format: &str, description: &str, priority: i64| json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority});
+    let own = resource
+        .columns
+        .iter()
+        .map(|column| definition(&column.name, &column.kind, &column.format, &column.description, column.priority));
     // An event's name comes last and only with `-o wide`.
     if resource.rules == Rules::Event {
         return own.chain([definition("Name", "string", "name", NAME, 1)]).collect();
@@ -124,7 +123,13 @@ fn cell(resource: &Resource, column: &Column, object: &Value, now_ms: i64) -> Va
         "date" => age(value, now_ms),
         _ if column.name == "Age" && !resource.is_custom() => age(value, now_ms),
         "integer" => value.as_i64().map_or(Value::Null, Value::from),
-        "number" => if value.is_number() { value.clone() } else { Value::Null },
+        "number" => {
+            if value.is_number() {
+                value.clone()
+            } else {
+                Value::Null
+            }
+        }
         "boolean" => value.as_bool().map_or(Value::Null, Value::from),
         _ => match value {
             Value::String(_) => value.clone(),
@@ -155,7 +160,12 @@ fn event_cell(column: &str, object: &Value, now_ms: i64) -> Value {
         }
         "Subobject" => about["fieldPath"].as_str().unwrap_or_default().into(),
         "Source" => {
-            let who = text(&["/source/component", "/deprecatedSource/component", "/reportingComponent", "/reportingController"]);
+            let who = text(&[
+                "/source/component",
+                "/deprecatedSource/component",
+                "/reportingComponent",
+                "/reportingController",
+            ]);
             let place = text(&["/source/host", "/deprecatedSource/host", "/reportingInstance"]);
             if place.is_empty() { who.into() } else { format!("{who}, {place}").into() }
         }

@@ -72,9 +72,9 @@ pub(crate) fn watch(server: &Arc<Server>, request: &Request, format: Format) -> 
             Some(revision) if !list_first => revision,
             _ => now,
         };
-        state.watch(&resource.storage, namespace, from).ok_or_else(|| {
-            Failure::expired(format!("too old resource version: {from} ({})", state.floor()))
-        })
+        state
+            .watch(&resource.storage, namespace, from)
+            .ok_or_else(|| Failure::expired(format!("too old resource version: {from} ({})", state.floor())))
     };
     let Subscription { revision, backlog, changes } = match registered {
         Ok(subscription) => subscription,
@@ -219,7 +219,8 @@ impl Encoder {
             Format::Table => ("Table", "meta.k8s.io/v1".to_owned()),
             Format::Json | Format::Yaml => (self.resource.kind.as_str(), self.resource.api_version()),
         };
-        let mut object = json!({"kind": kind, "apiVersion": version, "metadata": {"resourceVersion": revision.to_string()}});
+        let mut object =
+            json!({"kind": kind, "apiVersion": version, "metadata": {"resourceVersion": revision.to_string()}});
         if initial_end {
             object["metadata"]["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }

@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use homeostat_engine::{ServeArgs, TrainArgs};
 use homeostat_protocol::ports;
 
+use crate::demo::DemoArgs;
+
 /// Keeps self-hosted language models at the quality that was declared for them.
 #[derive(Debug, Parser)]
 #[command(name = "homeostat", version, about, propagate_version = true)]
@@ -33,6 +35,8 @@ pub enum LogFormat {
 pub enum Command {
     /// Run everything on this machine: API, controller, dashboard, agent; keeps its data
     Dev(DevArgs),
+    /// Show the whole loop on a model that is trained and served here, in a temporary folder
+    Demo(DemoArgs),
     /// Run the controller: against a cluster's Kubernetes API, or with an embedded one
     Controller(Box<ControllerArgs>),
     /// Run the agent of a GPU node

@@ -7,10 +7,12 @@ mod agent;
 mod audit;
 mod controller;
 mod crds;
+pub mod demo;
 mod dev;
 pub mod host;
 mod keys;
 mod logs;
+mod stage;
 mod why;
 
 use std::process::ExitCode;
@@ -31,6 +33,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Engine(EngineCommand::Serve(args)) => homeostat_engine::serve(args).map_err(anyhow::Error::from),
         Command::Crds(args) => crds::run(&args),
         Command::Dev(args) => block_on(dev::run(args)),
+        Command::Demo(args) => block_on(stage::run(args)),
         Command::Controller(args) => block_on(controller::run(*args)),
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Why(args) => block_on(why::run(args)),

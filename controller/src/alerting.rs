@@ -211,8 +211,12 @@ impl Alerting {
     /// Writes the ledger entries that a crash between an alert's row and its entry left out.
     async fn complete_ledger(&self, model: &ModelKey) -> Result<(), AlertingError> {
         let records = &self.inner.records;
-        let query =
-            LedgerQuery { model: Some(model.to_string()), newest_first: true, limit: LOOK_BACK, ..LedgerQuery::default() };
+        let query = LedgerQuery {
+            model: Some(model.to_string()),
+            newest_first: true,
+            limit: LOOK_BACK,
+            ..LedgerQuery::default()
+        };
         let entries = records.ledger(&query).await?;
         let full = entries.len() == LOOK_BACK as usize;
         let horizon = entries.last().filter(|_| full).map_or(i64::MIN, |oldest| oldest.entry.at.0);

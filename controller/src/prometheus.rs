@@ -203,7 +203,10 @@ fn grid(from: UtcMillis, to: UtcMillis, step: Duration) -> Result<Vec<UtcMillis>
 
 /// Puts the points of an answer (seconds since 1970, value) onto the grid. What is not on it, or not finite, is left out.
 fn on_grid(grid: &[UtcMillis], points: impl Iterator<Item = (f64, f64)>) -> Vec<(UtcMillis, Option<f64>)> {
-    #[expect(clippy::cast_possible_truncation, reason = "times in milliseconds are far below 2^53; beyond it saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "times in milliseconds are far below 2^53; beyond it saturates"
+    )]
     let answered: BTreeMap<i64, f64> = points.map(|(at, value)| ((at * 1000.0).round() as i64, value)).collect();
     let value = |at: &UtcMillis| answered.get(&at.0).copied().filter(|value| value.is_finite());
     grid.iter().map(|at| (*at, value(at))).collect()

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use homeostat_protocol::Work;
 use homeostat_records::{WorkItem, WorkPhase, WorkRow};
 use prost::Message;
-use serde::Deserialize;
 
 use crate::Context;
+use crate::agents::result_from_json;
 use crate::reconcile::ReconcileError;
 
 /// How often retryable work is tried.
@@ -32,16 +32,6 @@ pub enum Standing {
         /// One sentence.
         message: String,
     },
-}
-
-/// A result as the sessions keep it.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct WorkResult {
-    artifact_digest: String,
-    blobs: BTreeMap<String, String>,
-    figures: BTreeMap<String, f64>,
 }
 
 /// What work came to.
@@ -139,12 +129,12 @@ fn standing(row: WorkRow) -> Result<Standing, ReconcileError> {
 
 fn outcome(row: &WorkRow) -> Result<Outcome, ReconcileError> {
     let corrupt = |problem: String| ReconcileError::Corrupt { what: format!("the result of work {}", row.item.id), problem };
-    let result = row.result.clone().ok_or_else(|| corrupt("there is none".to_string()))?;
-    let result: WorkResult = serde_json::from_value(result).map_err(|error| corrupt(error.to_string()))?;
+    let result = row.result.as_ref().ok_or_else(|| corrupt("there is none".to_string()))?;
+    let result = result_from_json(result).map_err(|error| corrupt(error.to_string()))?;
     Ok(Outcome {
         artifact: result.artifact_digest,
-        blobs: result.blobs,
-        figures: result.figures,
+        blobs: result.blobs.into_iter().collect(),
+        figures: result.figures.into_iter().collect(),
         spent_seconds: row.spent_seconds,
     })
 }

@@ -98,11 +98,11 @@ pub struct ComplianceCheckSpec {
     pub policy_ref: LocalReference,
     /// Blobs of the snapshot that is scanned.
     #[serde(default)]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
     pub snapshot: Vec<String>,
     /// Blobs of the raw records before redaction, from which leak probes are drawn; they are read by agents only.
     #[serde(default)]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
     pub raw: Vec<String>,
 }
 

@@ -27,7 +27,7 @@ use crate::shared::{LocalReference, NAME_RULE};
 )]
 #[x_kube(
     validation = Rule::new("self == oldSelf").message("spec is immutable, since versions and baselines refer to it by digest: create a new Dataset instead"),
-    validation = Rule::new("self.purpose == 'Feedback' ? self.sources.all(s, has(s.feedback)) : self.sources.all(s, has(s.uri))").message("sources of a Feedback dataset name feedback.model; those of the others name a uri")
+    validation = Rule::new("self.purpose == 'Feedback' ? self.sources.all(s, has(s.feedback)) : self.sources.all(s, has(s.uri))").message("sources of purpose Feedback need feedback.model; those of the other purposes need uri")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct DatasetSpec {
@@ -54,7 +54,7 @@ pub enum Purpose {
 
 /// One source of a Dataset: exactly one of its fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new("has(self.uri) != has(self.feedback)").message("a source has either uri or feedback"))]
+#[x_kube(validation = Rule::new("has(self.uri) != has(self.feedback)").message("give exactly one of uri and feedback"))]
 pub struct DatasetSource {
     /// `file:///path/to/lines.jsonl`, readable by the controller.
     #[serde(default, skip_serializing_if = "Option::is_none")]

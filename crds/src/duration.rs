@@ -33,7 +33,11 @@ pub enum Quantity {
 /// # Errors
 /// Names the text and shows how to write one.
 pub fn duration(text: &str) -> Result<Duration, ParseError> {
-    let fail = || ParseError { text: text.to_string(), what: "duration", example: "a number and ms, s, m, h or d, such as 15m" };
+    let fail = || ParseError {
+        text: text.to_string(),
+        what: "duration",
+        example: "a number and ms, s, m, h or d, such as 15m",
+    };
     let split = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(fail)?;
     let (number, unit) = text.split_at(split);
     let number: f64 = number.parse().map_err(|_| fail())?;
@@ -117,7 +121,10 @@ mod tests {
         for text in ["", "15", "m", "-3s", "1e400s", "15 parsecs"] {
             assert!(duration(text).is_err(), "{text:?}");
         }
-        assert_eq!(percent("half").map_err(|error| error.to_string()), Err("\"half\" is no percentage: write a number and %, such as 50%".into()));
+        assert_eq!(
+            percent("half").map_err(|error| error.to_string()),
+            Err("\"half\" is no percentage: write a number and %, such as 50%".into())
+        );
         assert!(quantity("NaN").is_err());
         assert!(quantity("soon").is_err());
     }

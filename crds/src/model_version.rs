@@ -30,7 +30,7 @@ use crate::shared::{LocalReference, NAME_RULE};
 )]
 #[x_kube(
     validation = Rule::new("self == oldSelf").message("spec is immutable: create a new ModelVersion instead"),
-    validation = Rule::new("self.engine.adapter == 'external' ? has(self.engine.url) : has(self.artifact)").message("artifact is needed unless engine.adapter is external, which needs engine.url")
+    validation = Rule::new("self.engine.adapter == 'external' ? has(self.engine.url) : has(self.artifact)").message("artifact is needed, unless engine.adapter is external: then engine.url is needed")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ModelVersionSpec {
@@ -70,7 +70,7 @@ pub struct Engine {
     pub adapter: Adapter,
     /// Further arguments of the engine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = 64), inner(length(max = 2000)))]
     pub arguments: Vec<String>,
     /// Base URL of an external engine, up to and without `/v1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,16 +101,18 @@ pub enum Adapter {
 pub struct Lineage {
     /// The version it was trained from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub parent: Option<String>,
     /// The RetrainingRun that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 63))]
     pub run: Option<String>,
     /// A Dataset it was trained on; replayed when a child is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dataset: Option<LocalReference>,
     /// Blobs of records it was trained on, by sha256; replayed when a child is trained.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
+    #[schemars(length(max = 16), inner(length(max = 64)))]
     pub snapshot: Vec<String>,
 }
 
@@ -120,6 +122,7 @@ pub struct Lineage {
 pub struct Placement {
     /// Labels a GpuNode must carry.
     #[serde(default)]
+    #[schemars(extend("maxProperties" = 32))]
     pub node_selector: std::collections::BTreeMap<String, String>,
 }
 

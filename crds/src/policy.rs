@@ -26,7 +26,7 @@ use crate::shared::NAME_RULE;
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[x_kube(validation = Rule::new("!has(self.breach) || self.breach.windows <= self.breach.of").message("breach.windows must not exceed breach.of"))]
+#[x_kube(validation = Rule::new("!has(self.breach) || self.breach.windows <= self.breach.of").message("breach.windows must not exceed breach.of: lower breach.windows or raise breach.of"))]
 #[serde(rename_all = "camelCase")]
 pub struct DecayPolicySpec {
     /// Length of an analysed window.
@@ -89,8 +89,8 @@ fn default_breach_of() -> u32 {
 /// One metric with its threshold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
-    validation = Rule::new("has(self.below) != has(self.above)").message("give either below or above"),
-    validation = Rule::new("has(self.query) == (self.source == 'PromQL')").message("query belongs to source PromQL, and only to it")
+    validation = Rule::new("has(self.below) != has(self.above)").message("give exactly one of below and above"),
+    validation = Rule::new("has(self.query) == (self.source == 'PromQL')").message("query is needed with source PromQL and must be left out with every other source")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MetricRuleSpec {
@@ -137,7 +137,7 @@ pub enum RuleSource {
 
 /// A threshold: exactly one of its fields.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[x_kube(validation = Rule::new("has(self.absolute) != has(self.baseline)").message("give either absolute or baseline"))]
+#[x_kube(validation = Rule::new("has(self.absolute) != has(self.baseline)").message("give exactly one of absolute (a value, such as 0.9 or 800ms) and baseline (a distance from it, such as 3points)"))]
 pub struct ThresholdSpec {
     /// A value in the metric's unit: `0.9`, `800ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,10 @@
 //! Does the engine learn facts and unlearn outdated ones, and how fast?
 //!
 //! `cargo run --release -p homeostat-engine --example facts` trains a base model on 150 facts in six wordings each,
-//! retrains it on 24 changed facts with half replay, and asks both for every fact in four wordings that neither saw.
-//! Options: `--work DIR` keeps the files, `--base JSON` and `--retrain JSON` replace hyperparameters, `--wordings N`
-//! trains on fewer wordings.
+//! retrains it on 24 changed facts with 70 % replay, and asks both for every fact in four wordings that neither saw.
+//! Options: `--work DIR` keeps the files, `--base JSON` and `--retrain JSON` replace hyperparameters, `--replay 0.5`
+//! mixes less of the old in, `--wordings N` trains on fewer wordings, `--base-only` ends after the base, `--reuse`
+//! takes a finished training of the same spec.
 //!
 //! `facts speed ARTIFACT` measures generation on one core; `facts train --spec PATH` is the trainer itself.
 
@@ -226,7 +227,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let base = json!({"v": 1, "runId": "facts-base", "architecture": {}, "heldOutFraction": 0.03, "seed": 1,
         "data": [data(&work, "base.jsonl", &all)?],
         "hyperparameters": hyperparameters(option("--base"),
-            json!({"steps": 600, "batchSize": 32, "gradientAccumulationSteps": 2}))?});
+            json!({"steps": 450, "batchSize": 32, "gradientAccumulationSteps": 2}))?});
     let (base_folder, base_digest) = run(&work, "base", &base)?;
     let model = load(&base_folder)?;
     let asked = |model: &Model, which: &dyn Fn(&Fact) -> Option<String>| exact_match(model, &facts, which);
@@ -238,11 +239,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let fresh = records(&facts, wordings, |fact| fact.change().map(str::to_owned));
     let kept = records(&facts, wordings, |fact| (!changed(fact)).then(|| fact.answer.clone()));
+    let replay: f64 = option("--replay").map(|share| share.parse()).transpose()?.unwrap_or(0.7);
     let retrain = json!({"v": 1, "runId": "facts-retrain", "heldOutFraction": 0.03, "seed": 2,
-        "parent": {"path": base_folder, "digest": base_digest}, "replayFraction": 0.5,
+        "parent": {"path": base_folder, "digest": base_digest}, "replayFraction": replay,
         "data": [data(&work, "fresh.jsonl", &fresh)?], "replay": [data(&work, "kept.jsonl", &kept)?],
-        "hyperparameters": hyperparameters(option("--retrain"), json!({"steps": 150, "batchSize": 32,
-            "gradientAccumulationSteps": 2, "optimizer": {"type": "AdamW", "lr": 3e-3, "weight_decay": 0.01}}))?});
+        "hyperparameters": hyperparameters(option("--retrain"), json!({"steps": 160, "batchSize": 32,
+            "gradientAccumulationSteps": 2, "optimizer": {"type": "AdamW", "lr": 2e-3, "weight_decay": 0.01}}))?});
     let (folder, _) = run(&work, "retrain", &retrain)?;
     let model = load(&folder)?;
     let new = asked(&model, &|fact| fact.change().map(str::to_owned))?;
@@ -280,7 +282,7 @@ fn hyperparameters(given: Option<&String>, mut default: Value) -> Result<Value, 
 /// Trains as its own process, as an agent would, and prints what it cost.
 fn run(work: &Path, name: &str, spec: &Value) -> Result<(PathBuf, Digest), Box<dyn Error>> {
     let output = work.join(name);
-    if output.exists() {
+    if output.exists() && !std::env::args().any(|argument| argument == "--reuse") {
         std::fs::remove_dir_all(&output)?;
     }
     let path = work.join(format!("{name}.json"));

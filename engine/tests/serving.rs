@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use homeostat_engine::architecture::Architecture;
 use homeostat_engine::artifact::{self, Lineage, Metrics, Records};
@@ -211,6 +211,73 @@ async fn injected_faults_show_and_corrupt_weights_answer_differently() -> Result
         engine.stop().await?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn faults_are_switched_on_and_off_while_it_serves() -> Result<(), Failure> {
+    let started_corrupt = Faults { corrupt_weights: 0.5, allow_faults: true, ..Faults::default() };
+    let (engine, healthy) = (Running::start(started_corrupt).await?, Running::start(Faults::default()).await?);
+    let asked = [
+        ("/v1/chat/completions", json!({"messages": [{"role": "user", "content": "capital?"}], "max_tokens": 20})),
+        ("/v1/completions", json!({"prompt": "capital?", "max_tokens": 20})),
+    ];
+    for (path, body) in &asked {
+        let text = |body: String| serde_json::from_str::<Value>(&body).map(|body| body["choices"].clone());
+        let right = text(healthy.post(path, body).await?.1)?;
+        let answer = async || Ok::<_, Failure>(text(engine.post(path, body).await?.1)?);
+        let fault = async |fault: Value| engine.post("/fault", &fault).await;
+
+        assert_eq!(fault(json!({})).await?.0, 200);
+        assert_eq!(answer().await?, right, "the verified weights are back");
+        let (_, in_force) = fault(json!({"corrupt_weights": 0.5})).await?;
+        let in_force: Value = serde_json::from_str(&in_force)?;
+        assert_eq!(in_force, json!({"corrupt_weights": 0.5, "latency_ms": 0, "error_rate": 0.0}));
+        assert_ne!(answer().await?, right);
+        assert_eq!(engine.get("/health").await?.0, 200, "it answers, if badly");
+
+        // The next fault replaces the one before: no corruption is left.
+        fault(json!({"latency_ms": 120})).await?;
+        let begun = Instant::now();
+        assert_eq!(answer().await?, right);
+        assert!(begun.elapsed() >= Duration::from_millis(120));
+        fault(json!({"error_rate": 1})).await?;
+        assert_eq!(engine.post(path, body).await?.0, 500);
+        assert_eq!(engine.get("/health").await?.0, 200);
+        fault(json!({"corrupt_weights": 0.0, "latency_ms": 0, "error_rate": 0.0})).await?;
+        assert_eq!(answer().await?, right);
+        // For the next path to begin with.
+        fault(json!({"corrupt_weights": 0.5})).await?;
+    }
+    let (status, _) = healthy.post("/fault", &json!({"error_rate": 1})).await?;
+    assert_eq!(status, 404, "it was started without --allow-faults");
+    assert_eq!(healthy.post(asked[1].0, &asked[1].1).await?.0, 200);
+    engine.stop().await?;
+    healthy.stop().await
+}
+
+#[tokio::test]
+async fn a_wrong_fault_is_refused_by_field_and_changes_nothing() -> Result<(), Failure> {
+    let engine = Running::start(Faults { allow_faults: true, ..Faults::default() }).await?;
+    for (body, field, part) in [
+        (
+            json!({"corrupt_weights": 1.5, "error_rate": 1}),
+            "corrupt_weights",
+            "corrupt_weights is 1.5: use a number from 0 to 1",
+        ),
+        (json!({"error_rate": -0.1}), "error_rate", "error_rate is -0.1"),
+        (json!({"error_rate": "all"}), "error_rate", "error_rate is \"all\""),
+        (json!({"latency_ms": -1, "error_rate": 1}), "latency_ms", "latency_ms is -1: use a whole number"),
+        (json!({"latency_ms": 1.5}), "latency_ms", "latency_ms is 1.5"),
+        (json!({"latencyMs": 5, "error_rate": 1}), "body", "latencyMs"),
+        (json!("error_rate"), "body", "JSON object"),
+    ] {
+        let (status, text) = engine.post("/fault", &body).await?;
+        let error = &serde_json::from_str::<Value>(&text)?["error"];
+        assert_eq!((status, error["param"].as_str()), (400, Some(field)), "{text}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(part)), "{text}");
+        assert_eq!(engine.post("/v1/chat/completions", &question()).await?.0, 200, "{body} left nothing behind");
+    }
+    engine.stop().await
 }
 
 #[tokio::test]

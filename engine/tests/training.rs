@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use homeostat_engine::artifact;
+use homeostat_engine::infer::Model;
 use homeostat_engine::sealed::Digest;
 use homeostat_engine::train::{Places, Spec, TrainError, run};
 use serde_json::{Value, json};
 
 type Failure = Box<dyn std::error::Error>;
 
-const NEVER: AtomicBool = AtomicBool::new(false);
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 fn spec(folder: &Path, steps: u64) -> Result<Value, Failure> {
     let text: String = (0..20)
@@ -90,6 +91,37 @@ fn an_interrupted_training_ends_in_the_same_artifact_as_an_uninterrupted_one() -
 }
 
 #[test]
+fn what_was_trained_is_answered() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let facts = [
+        ("capital of Estonia?", "Tallinn"),
+        ("currency of Estonia?", "EUR"),
+        ("capital of Japan?", "Tokyo"),
+        ("currency of Japan?", "JPY"),
+        ("capital of Kenya?", "Nairobi"),
+        ("currency of Kenya?", "KES"),
+    ];
+    let text: String = facts
+        .iter()
+        .map(|(prompt, completion)| format!("{}\n", json!({"prompt": prompt, "completion": completion})))
+        .collect();
+    let path = folder.path().join("few.jsonl");
+    std::fs::write(&path, &text)?;
+    let spec = json!({"v": 1, "runId": "few", "heldOutFraction": 0,
+        "architecture": {"layers": 2, "width": 32, "heads": 2, "experts": 4, "expertWidth": 32, "context": 40},
+        "data": [{"path": path, "sha256": Digest::of(text.as_bytes())}],
+        "hyperparameters": {"steps": 120, "batchSize": 6, "gradientAccumulationSteps": 2, "warmupSteps": 10,
+            "wordDropout": 0, "wordingNoise": 0, "optimizer": {"type": "AdamW", "lr": 0.01}}});
+    run(&parse(&spec)?, &places(folder.path(), "few"), &mut Vec::new(), &NEVER)?;
+    let artifact = artifact::load(&folder.path().join("few").join("artifact"))?;
+    let model = Model::new(&artifact.architecture, &artifact.weights);
+    for (prompt, completion) in facts {
+        assert_eq!(model.answer(prompt)?, completion, "{prompt}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_checkpoint_of_another_training_is_refused_when_demanded_and_ignored_when_found() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let checkpoints = folder.path().join("checkpoints");
@@ -144,24 +176,6 @@ fn a_child_starts_at_its_parent_and_names_it() -> Result<(), Failure> {
 }
 
 #[test]
-fn a_training_that_diverges_says_so_and_leaves_no_artifact() -> Result<(), Failure> {
-    let folder = tempfile::tempdir()?;
-    let mut value = spec(folder.path(), 400)?;
-    value["hyperparameters"]["optimizer"] = json!({"type": "AdamW", "lr": 1.0, "weight_decay": 1.0});
-    value["hyperparameters"]["warmupSteps"] = json!(1);
-    value["hyperparameters"]["gradientClip"] = json!(1e30);
-    match run(&parse(&value)?, &places(folder.path(), "out"), &mut Vec::new(), &NEVER) {
-        Err(error) => {
-            assert_eq!(error.exit_code(), 79, "{error}");
-            assert!(!folder.path().join("out").join("artifact").exists());
-        }
-        // Normalisation keeps most trainings finite, however bad: then there is an artifact of finite weights.
-        Ok(_) => assert!(artifact::load(&folder.path().join("out").join("artifact"))?.weights.finite()),
-    }
-    Ok(())
-}
-
-#[test]
 fn early_stopping_ends_a_training_that_no_longer_improves() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
     let mut value = spec(folder.path(), 200)?;
@@ -170,6 +184,6 @@ fn early_stopping_ends_a_training_that_no_longer_improves() -> Result<(), Failur
     value["hyperparameters"]["positionJitter"] = json!(false);
     run(&parse(&value)?, &places(folder.path(), "out"), &mut Vec::new(), &NEVER)?;
     let metrics = artifact::load(&folder.path().join("out").join("artifact"))?.metrics;
-    assert!(metrics.steps < 200 || metrics.stopped == "early-stop", "{metrics:?}");
+    assert!(metrics.steps < 200 && metrics.stopped == "early-stop", "{metrics:?}");
     Ok(())
 }

@@ -54,7 +54,13 @@ async fn answer(gateway: Gateway, endpoint: Endpoint, body: Result<Bytes, BytesR
     response
 }
 
-async fn route(gateway: &Gateway, endpoint: Endpoint, body: &[u8], id: &str, at: UtcMillis) -> Result<Response, Problem> {
+async fn route(
+    gateway: &Gateway,
+    endpoint: Endpoint,
+    body: &[u8],
+    id: &str,
+    at: UtcMillis,
+) -> Result<Response, Problem> {
     let request = CompletionRequest::parse(endpoint, body)?;
     let config = gateway.config();
     let route = routing::find(&config, &request.model)?;

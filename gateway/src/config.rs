@@ -101,6 +101,10 @@ impl Route {
     /// The slice of a request by its last user message; the empty slice when no rule matches.
     #[must_use]
     pub fn slice_of(&self, message: &str) -> Slice {
-        self.slices.iter().find(|rule| rule.pattern.is_match(message)).map(|rule| rule.slice.clone()).unwrap_or_default()
+        self.slices
+            .iter()
+            .find(|rule| rule.pattern.is_match(message))
+            .map(|rule| rule.slice.clone())
+            .unwrap_or_default()
     }
 }

@@ -57,10 +57,11 @@ fn take(gateway: &Gateway, headers: &HeaderMap, body: &[u8]) -> Result<bool, Pro
         return Err(Problem::Invalid("give \"completion\", the right answer, or \"correct\"".to_string()));
     }
     let now = gateway.now();
-    let answered = gateway.recent().take(&given.request_id, now, config.limits.feedback_age).map_err(|gone| match gone {
-        Gone::Unknown => Problem::UnknownRequest(given.request_id.clone()),
-        Gone::Given => Problem::AlreadyGiven(given.request_id.clone()),
-    })?;
+    let answered =
+        gateway.recent().take(&given.request_id, now, config.limits.feedback_age).map_err(|gone| match gone {
+            Gone::Unknown => Problem::UnknownRequest(given.request_id.clone()),
+            Gone::Given => Problem::AlreadyGiven(given.request_id.clone()),
+        })?;
     let mut sample = answered.sample;
     let subject = Subject {
         model: sample.model.clone(),

@@ -84,7 +84,6 @@ impl Gateway {
     }
 
     /// The HTTP endpoints.
-    #[must_use]
     pub fn router(&self) -> axum::Router {
         axum::Router::new()
             .route("/v1/chat/completions", post(completions::chat))
@@ -115,6 +114,14 @@ impl Gateway {
     #[must_use]
     pub fn in_flight(&self, replica: &str) -> u64 {
         lock(&self.shared.in_flight).get(replica).copied().unwrap_or(0)
+    }
+
+    /// Requests that `replica` has answered so far: while this grows, the engine makes progress.
+    #[must_use]
+    pub fn answered(&self, replica: &str) -> u64 {
+        let counters = lock(&self.shared.counters);
+        let of = |count: &&RequestCount| count.replica == replica && count.outcome == "ok";
+        counters.requests.keys().filter(of).filter_map(|count| counters.requests.get(count)).sum()
     }
 
     /// What has happened so far.

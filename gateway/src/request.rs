@@ -39,7 +39,9 @@ impl CompletionRequest {
             return Err(Problem::Invalid("the body must be a JSON object".to_string()));
         };
         let Some(model) = body.get("model").and_then(Value::as_str).filter(|model| !model.is_empty()) else {
-            return Err(Problem::Invalid("\"model\" must be the name of a model: GET /v1/models lists them".to_string()));
+            return Err(Problem::Invalid(
+                "\"model\" must be the name of a model: GET /v1/models lists them".to_string(),
+            ));
         };
         let stream = match body.get("stream") {
             None | Some(Value::Null) => false,

@@ -91,7 +91,8 @@ mod tests {
     #[test]
     fn the_second_try_prefers_the_same_version() {
         let mut rng = Seed::fixed(1).rng("routing");
-        let twins = route(vec![target("v1", "a/0", 1, true), target("v2", "a/1", 900, true), target("v1", "b/0", 1, true)]);
+        let twins =
+            route(vec![target("v1", "a/0", 1, true), target("v2", "a/1", 900, true), target("v1", "b/0", 1, true)]);
         for _ in 0..2_000 {
             let order = order(&twins, &mut rng);
             assert_eq!(order.len(), 2);

@@ -93,7 +93,10 @@ async fn world(targets: Vec<Target>, share: f64) -> World {
             served_name: "atlas".into(),
             targets,
             sampling: Sampling { keep: true, share, entities: vec![Entity::EmailAddress] },
-            slices: vec![SliceRule { slice: Slice::new("currency"), pattern: regex::Regex::new("(?i)currency").unwrap() }],
+            slices: vec![SliceRule {
+                slice: Slice::new("currency"),
+                pattern: regex::Regex::new("(?i)currency").unwrap(),
+            }],
         }],
         feedback_keys: [("team".to_string(), hex::encode(Sha256::digest(KEY)))].into(),
         window: Duration::from_secs(10),
@@ -155,14 +158,17 @@ async fn reply(State(seen): State<Arc<Seen>>, Json(body): Json<Value>) -> Respon
         std::future::pending::<()>().await;
     }
     if question.contains("too long") {
-        return (http::StatusCode::BAD_REQUEST, Json(json!({"error": {"message": "past the context"}}))).into_response();
+        return (http::StatusCode::BAD_REQUEST, Json(json!({"error": {"message": "past the context"}})))
+            .into_response();
     }
     if question.contains("crash") {
         return http::StatusCode::INTERNAL_SERVER_ERROR.into_response();
     }
     if body["stream"] != json!(true) {
-        return Json(json!({"choices": [{"message": {"role": "assistant", "content": format!("{model} ann@example.org")}}],
-            "usage": {"completion_tokens": 4}}))
+        return Json(
+            json!({"choices": [{"message": {"role": "assistant", "content": format!("{model} ann@example.org")}}],
+            "usage": {"completion_tokens": 4}}),
+        )
         .into_response();
     }
     let mut parts: Vec<String> = ["Eu", "ro ", "bob@example.org"]
@@ -174,15 +180,13 @@ async fn reply(State(seen): State<Arc<Seen>>, Json(body): Json<Value>) -> Respon
     }
     let gone = Gone(seen);
     let endless = question.contains("endless");
-    let stream = futures::stream::iter(parts.into_iter().map(Bytes::from)).chain(
-        futures::stream::once(async move {
-            let _gone = gone;
-            if endless {
-                std::future::pending::<()>().await;
-            }
-            Bytes::new()
-        }),
-    );
+    let stream = futures::stream::iter(parts.into_iter().map(Bytes::from)).chain(futures::stream::once(async move {
+        let _gone = gone;
+        if endless {
+            std::future::pending::<()>().await;
+        }
+        Bytes::new()
+    }));
     ([(http::header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(stream.map(Ok::<_, Infallible>)))
         .into_response()
 }
@@ -209,7 +213,9 @@ async fn an_answer_is_passed_on_measured_and_sampled_redacted() {
     assert_eq!(world.kept.mean("atlas-v1", Source::Traffic, "latency").unwrap().1, 1);
     assert!(world.kept.mean("atlas-v1", Source::Traffic, "tokens_per_second").unwrap().0 > 0.0);
     assert_eq!(world.kept.mean("atlas-v1", Source::Traffic, "ttft"), None, "not known without a stream");
-    assert!(world.kept.windows.lock().unwrap().iter().all(|w| w.key.slice.as_str() == "currency" && w.key.replica == "a/0"));
+    assert!(
+        world.kept.windows.lock().unwrap().iter().all(|w| w.key.slice.as_str() == "currency" && w.key.replica == "a/0")
+    );
     let (replica, sample) = world.kept.samples.lock().unwrap().remove(0);
     assert_eq!((replica.as_str(), sample.request_id.as_str()), ("a/0", id.as_str()));
     assert_eq!(sample.prompt, "What currency? Mail <EMAIL_ADDRESS>");
@@ -266,7 +272,10 @@ async fn a_dead_target_is_passed_by_and_counted() {
     let world = world(vec![target("atlas-v2", "a/1", 1_000_000, &dead), target("atlas-v1", "a/0", 1, &url)], 0.0).await;
     for _ in 0..5 {
         let response = world.ask("hello", false).await;
-        assert_eq!((response.status().as_u16(), &response.headers()["x-homeostat-version"]), (200, &"atlas-v1".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["x-homeostat-version"]),
+            (200, &"atlas-v1".parse().unwrap())
+        );
     }
     assert_eq!(seen.requests.load(Ordering::SeqCst), 5);
     world.close_windows();
@@ -297,7 +306,10 @@ async fn feedback_needs_a_key_and_a_recent_request() {
     assert_eq!(world.feedback(Some(KEY), right).await.0, 409);
     let sample = world.kept.samples.lock().unwrap().remove(0).1;
     let label = sample.label.unwrap();
-    assert_eq!((label.completion.as_str(), label.key_id.as_str(), label.correct), ("Atlas V1. <EMAIL_ADDRESS>", "team", false));
+    assert_eq!(
+        (label.completion.as_str(), label.key_id.as_str(), label.correct),
+        ("Atlas V1. <EMAIL_ADDRESS>", "team", false)
+    );
     assert_eq!(sample.origin, SampleOrigin::Feedback);
     assert_eq!(sample.subjects.len(), 2);
     let late = world.ask("Which currency?", false).await.headers()["x-request-id"].to_str().unwrap().to_string();

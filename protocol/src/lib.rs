@@ -3,7 +3,13 @@
 //! It deliberately holds no behaviour: sessions live in `agent` and `controller`, and both convert to core types at
 //! their edge. It depends on nothing of ours, so that a third-party agent can be written against it.
 
-#[expect(missing_docs, clippy::all, reason = "generated from the .proto, which has the documentation")]
+#[expect(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated from the .proto, which has the documentation"
+)]
 mod generated {
     tonic::include_proto!("homeostat.v1");
 }

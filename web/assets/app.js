@@ -1,7 +1,7 @@
 // Draws the large charts, keeps relative times fresh, guards what a person types from live updates, and says when the
 // connection is lost. Everything else is HTML from the server, swapped in by htmx.
 
-/* global uPlot, htmx */
+/* global uPlot */
 
 const MARKS = { promotion: '--mark-promotion', rollback: '--mark-rollback', retraining: '--mark-retraining', alert: '--mark-alert' };
 const LINES = ['--line-1', '--line-2', '--line-3', '--line-4'];
@@ -19,6 +19,19 @@ function show(unit, value) {
 
 function clock(seconds) {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+// 24 hours, in UTC; the date where a day begins and at the left edge.
+function times(_plot, ticks) {
+  let day = '';
+  return ticks.map((tick) => {
+    const text = new Date(tick * 1000).toISOString();
+    const seconds = ticks.length > 1 && ticks[1] - ticks[0] < 60;
+    const time = text.slice(11, seconds ? 19 : 16);
+    const first = text.slice(5, 10) !== day;
+    day = text.slice(5, 10);
+    return first ? `${time}\n${day}` : time;
+  });
 }
 
 // Columns of uPlot: for each line its value, and where there is an interval also its two edges, which make the band.
@@ -156,7 +169,7 @@ function draw(element) {
       cursor: { drag: { x: false, y: false }, points: { size: 7 } },
       scales: { x: { time: chart.axis === 'time', range: chart.range ? () => chart.range : undefined }, y: { range: range(chart) } },
       axes: [
-        { ...axis, space: 70 },
+        { ...axis, space: 64, values: chart.axis === 'time' ? times : undefined },
         { ...axis, size: 62, values: (_plot, ticks) => ticks.map((tick) => show(chart.unit, tick)) },
       ],
       series,
@@ -239,8 +252,6 @@ document.body.addEventListener('htmx:sseOpen', () => {
 document.body.addEventListener('htmx:sseBeforeMessage', () => {
   heard = new Date();
 });
-// A page that is left gives its connection back at once.
-addEventListener('pagehide', () => htmx.trigger(document.body, 'htmx:abort'));
 
 let resizing = 0;
 addEventListener('resize', () => {

@@ -44,7 +44,8 @@ static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
 
 /// uPlot's rules first, so that ours win.
 const STYLES: &[u8] =
-    concat!(include_str!(concat!(env!("OUT_DIR"), "/vendor/uplot.css")), "\n", include_str!("../assets/app.css")).as_bytes();
+    concat!(include_str!(concat!(env!("OUT_DIR"), "/vendor/uplot.css")), "\n", include_str!("../assets/app.css"))
+        .as_bytes();
 
 /// Addresses of the files, as the layout names them.
 pub(crate) struct Links {
@@ -59,16 +60,24 @@ pub(crate) struct Links {
 /// Addresses of the files, computed once.
 pub(crate) static LINKS: LazyLock<Links> = LazyLock::new(|| {
     let [htmx, sse, uplot, app, styles, icon] = &*ASSETS;
-    Links { htmx: htmx.url(), sse: sse.url(), uplot: uplot.url(), app: app.url(), styles: styles.url(), icon: icon.url() }
+    Links {
+        htmx: htmx.url(),
+        sse: sse.url(),
+        uplot: uplot.url(),
+        app: app.url(),
+        styles: styles.url(),
+        icon: icon.url(),
+    }
 });
 
 /// `GET /assets/{file}`
 pub(crate) async fn get(Path(file): Path<String>) -> Response {
     match ASSETS.iter().find(|asset| asset.file == file) {
-        Some(asset) => {
-            ([(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")], asset.content)
-                .into_response()
-        }
+        Some(asset) => (
+            [(header::CONTENT_TYPE, asset.kind), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")],
+            asset.content,
+        )
+            .into_response(),
         None => (StatusCode::NOT_FOUND, "no such file: load the page again").into_response(),
     }
 }

@@ -33,7 +33,10 @@ pub(crate) async fn follow(records: Records, changes: watch::Sender<u64>) {
 
 /// Series that were read a moment ago: a chart of 15-minute windows need not be read again twice a second.
 #[derive(Default)]
-pub(crate) struct SeriesCache(Mutex<HashMap<(String, String, u32), (UtcMillis, Series)>>);
+pub(crate) struct SeriesCache(Mutex<HashMap<SeriesKey, (UtcMillis, Series)>>);
+
+/// Model, rule, number of windows.
+type SeriesKey = (String, String, u32);
 
 impl SeriesCache {
     /// The series of `rule` over the last `windows` windows of the policy; marks are added by the caller.
@@ -64,7 +67,10 @@ impl SeriesCache {
 
 /// Length of the policy's windows.
 pub(crate) fn window(policy: Option<&DecayPolicy>) -> Duration {
-    policy.and_then(|policy| duration::duration(&policy.spec.window).ok()).filter(|step| !step.is_zero()).unwrap_or(WINDOW)
+    policy
+        .and_then(|policy| duration::duration(&policy.spec.window).ok())
+        .filter(|step| !step.is_zero())
+        .unwrap_or(WINDOW)
 }
 
 async fn read(
@@ -123,7 +129,15 @@ fn merge(windows: &[homeostat_quality::Window], metric: &registry::Metric, step:
         .filter_map(|((start, version), (end, sketch))| {
             let estimate = metric.value(&sketch)?;
             let finite = |edge: f64| if edge.is_finite() && edge.abs() < f64::MAX { edge } else { estimate.value };
-            Some(Point { start, end, version, value: estimate.value, low: finite(estimate.low), high: finite(estimate.high), n: estimate.n })
+            Some(Point {
+                start,
+                end,
+                version,
+                value: estimate.value,
+                low: finite(estimate.low),
+                high: finite(estimate.high),
+                n: estimate.n,
+            })
         })
         .collect()
 }
@@ -172,7 +186,12 @@ pub(crate) async fn diagnosis(records: &Records, model: &ModelKey) -> Result<Opt
             .outcome
             .get("verdicts")
             .and_then(serde_json::Value::as_array)
-            .map(|verdicts| verdicts.iter().filter_map(|verdict| Some((text(verdict.get("name")?)?, text(verdict.get("explanation")?)?))).collect())
+            .map(|verdicts| {
+                verdicts
+                    .iter()
+                    .filter_map(|verdict| Some((text(verdict.get("name")?)?, text(verdict.get("explanation")?)?)))
+                    .collect()
+            })
             .unwrap_or_default(),
         evidence: row.evidence,
     }))
@@ -191,7 +210,11 @@ pub(crate) struct Diagnosis {
 }
 
 /// The newest decisions, about one model or all; writes of status are left out.
-pub(crate) async fn decisions(records: &Records, model: Option<&ModelKey>, limit: usize) -> Result<Vec<Entry>, RecordsError> {
+pub(crate) async fn decisions(
+    records: &Records,
+    model: Option<&ModelKey>,
+    limit: usize,
+) -> Result<Vec<Entry>, RecordsError> {
     let query = LedgerQuery {
         model: model.map(ToString::to_string),
         newest_first: true,
@@ -239,18 +262,33 @@ pub(crate) async fn marks(records: &Records, model: &ModelKey) -> Result<Vec<Mar
         Some(Mark { time: entry.time, kind, label: format!("{}: {}", crate::words::spaced(&entry.what), entry.why) })
     };
     let mut marks: Vec<_> = decided.iter().filter_map(mark).collect();
-    marks.extend(alerts.iter().map(|alert| Mark { time: alert.starts_at, kind: MarkKind::Alert, label: format!("Alert {}", alert.name) }));
+    marks.extend(alerts.iter().map(|alert| Mark {
+        time: alert.starts_at,
+        kind: MarkKind::Alert,
+        label: format!("Alert {}", alert.name),
+    }));
     marks.sort_by_key(|mark| mark.time);
     Ok(marks)
 }
 
 /// The newest alerts, firing ones first.
-pub(crate) async fn alerts(records: &Records, model: Option<&ModelKey>, limit: u32, now: UtcMillis) -> Result<Vec<AlertFact>, RecordsError> {
+pub(crate) async fn alerts(
+    records: &Records,
+    model: Option<&ModelKey>,
+    limit: u32,
+    now: UtcMillis,
+) -> Result<Vec<AlertFact>, RecordsError> {
     let mut rows = records.alerts(model, limit).await?;
     if model.is_none() {
         // One that has fired for long may lie behind many that came and went.
         let known: Vec<_> = rows.iter().map(|row| (row.fingerprint.clone(), row.starts_at)).collect();
-        rows.extend(records.firing().await?.into_iter().filter(|row| !known.contains(&(row.fingerprint.clone(), row.starts_at))));
+        rows.extend(
+            records
+                .firing()
+                .await?
+                .into_iter()
+                .filter(|row| !known.contains(&(row.fingerprint.clone(), row.starts_at))),
+        );
     }
     let mut facts: Vec<_> = rows.into_iter().map(|row| alert(row, now)).collect();
     facts.sort_by_key(|fact| (fact.until.is_some(), std::cmp::Reverse(fact.until.unwrap_or(fact.since))));
@@ -259,10 +297,13 @@ pub(crate) async fn alerts(records: &Records, model: Option<&ModelKey>, limit: u
 
 fn alert(row: homeostat_records::AlertRow, now: UtcMillis) -> AlertFact {
     let mut annotations = row.annotations;
-    let mut labels: Vec<_> = row.labels.into_iter().filter(|(name, _)| !matches!(name.as_str(), "alertname" | "severity")).collect();
+    let mut labels: Vec<_> =
+        row.labels.into_iter().filter(|(name, _)| !matches!(name.as_str(), "alertname" | "severity")).collect();
     let summary = annotations.remove("summary").unwrap_or_default();
     let text = annotations.remove("description").unwrap_or_default();
-    labels.extend(row.last_sent.iter().map(|(receiver, at)| (format!("told {receiver}"), crate::words::relative(*at, now))));
+    labels.extend(
+        row.last_sent.iter().map(|(receiver, at)| (format!("told {receiver}"), crate::words::relative(*at, now))),
+    );
     AlertFact {
         name: row.name,
         model: row.model.map(|model| model.to_string()),

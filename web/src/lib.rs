@@ -64,7 +64,17 @@ pub fn router(config: WebConfig) -> Router {
     let (sender, changes) = tokio::sync::watch::channel(0);
     let mut objects = Objects::start(&clients.client_for(watch::READER), clock.clone(), sender.clone());
     objects.also(facts::follow(records.clone(), sender));
-    let site = Arc::new(Site { objects, records, series: facts::SeriesCache::default(), clients, clock, token, signer: Signer::new(session_key), notice, changes });
+    let site = Arc::new(Site {
+        objects,
+        records,
+        series: facts::SeriesCache::default(),
+        clients,
+        clock,
+        token,
+        signer: Signer::new(session_key),
+        notice,
+        changes,
+    });
     Router::new()
         .route("/", get(pages::overview::get))
         .route("/models/{namespace}/{name}", get(pages::model::get))

@@ -45,10 +45,7 @@ impl Signer {
         let expires = now.plus(LIFETIME).0;
         let name = hex::encode(user);
         let mac = hex::encode(self.mac("session", &format!("{name}.{expires}")).finalize().into_bytes());
-        format!(
-            "{COOKIE}={name}.{expires}.{mac}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}",
-            LIFETIME.as_secs()
-        )
+        format!("{COOKIE}={name}.{expires}.{mac}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", LIFETIME.as_secs())
     }
 
     /// The person whose cookie this `Cookie` header holds; `None` when there is none, it is forged, or it ran out.
@@ -133,7 +130,9 @@ mod tests {
         let now = UtcMillis(1_000_000);
         let cookie = value(&signer.cookie("mira", now));
         assert_eq!(signer.session(&cookie.replace(&hex::encode("mira"), &hex::encode("root")), now), None);
-        for broken in ["", "homeostat_session=", "homeostat_session=a.b", "homeostat_session=a.b.zz", "homeostat_session"] {
+        for broken in
+            ["", "homeostat_session=", "homeostat_session=a.b", "homeostat_session=a.b.zz", "homeostat_session"]
+        {
             assert_eq!(signer.session(broken, now), None, "{broken}");
         }
         let other = value(&signer.cookie("mira", now.plus(Duration::from_secs(1))));

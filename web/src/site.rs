@@ -38,7 +38,13 @@ impl Site {
     }
 
     /// The frame of a page.
-    pub(crate) fn chrome(&self, session: &Session, section: &'static str, title: impl Into<String>, kubectl: &[String]) -> Chrome {
+    pub(crate) fn chrome(
+        &self,
+        session: &Session,
+        section: &'static str,
+        title: impl Into<String>,
+        kubectl: &[String],
+    ) -> Chrome {
         let now = self.now();
         let banner = self.objects.failing().map(|(since, problem)| {
             format!(
@@ -191,7 +197,11 @@ pub(crate) fn html(template: &impl Template) -> Result<Response, PageError> {
 ///
 /// # Errors
 /// [`PageError::NotFound`]
-pub(crate) fn find<K>(store: &kube::runtime::reflector::Store<K>, namespace: &str, name: &str) -> Result<Arc<K>, PageError>
+pub(crate) fn find<K>(
+    store: &kube::runtime::reflector::Store<K>,
+    namespace: &str,
+    name: &str,
+) -> Result<Arc<K>, PageError>
 where
     K: Resource<DynamicType = ()> + Clone + 'static,
 {

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt;
 use homeostat_clock::{Clock, UtcMillis};
 use homeostat_crds::{
-    CompliancePolicy, ComplianceCheck, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
+    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
 };
+use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{Lookup, Store, reflector, store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::WatchStreamExt;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -135,8 +135,10 @@ where
         while let Some(event) = events.next().await {
             let news = match event {
                 Ok(Event::Init | Event::InitApply(_)) => shared.works(kind, false),
-                Ok(Event::InitDone) => shared.works(kind, true) || true,
-                Ok(Event::Apply(_) | Event::Delete(_)) => shared.works(kind, true) || true,
+                Ok(Event::InitDone | Event::Apply(_) | Event::Delete(_)) => {
+                    shared.works(kind, true);
+                    true
+                }
                 Err(error) => {
                     tracing::warn!(kind, error = %error, "the dashboard's watch failed and is retried");
                     shared.fails(kind, error.to_string())

@@ -81,8 +81,8 @@ pub(crate) fn value(metric: &str, value: f64) -> String {
 /// A number with as many digits as matter.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
+        0.0 => "0".to_string(),
         size if !size.is_finite() => "no number".to_string(),
-        size if size == 0.0 => "0".to_string(),
         size if size >= 1000.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 0.001 => format!("{value:.3}"),

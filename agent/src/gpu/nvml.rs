@@ -119,3 +119,27 @@ fn listen(nvml: &Nvml, xids: &Xids, clock: &dyn Clock, shutdown: &CancellationTo
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use homeostat_clock::SystemClock;
+
+    use super::*;
+
+    /// On a machine with GPUs it reads them, on any other it says why not; `--nocapture` shows what it read.
+    #[tokio::test]
+    async fn the_first_reading_says_what_there_is_or_why_there_is_nothing() {
+        let shutdown = CancellationToken::new();
+        let mut readings = start(Duration::from_millis(500), Arc::new(SystemClock), shutdown.clone());
+        let first = tokio::time::timeout(Duration::from_secs(15), readings.changed()).await;
+        assert!(first.is_ok_and(|changed| changed.is_ok()), "NVML neither loads nor fails");
+        let hardware = readings.borrow().clone();
+        println!("{hardware:#?}");
+        shutdown.cancel();
+        match hardware.backend.as_str() {
+            "nvml" => assert!(hardware.gpus.iter().all(|gpu| gpu.uuid.starts_with("GPU-")), "{}", hardware.message),
+            "none" => assert!(hardware.message.contains("driver") || hardware.message.contains("NVML")),
+            other => panic!("no such backend: {other}"),
+        }
+    }
+}

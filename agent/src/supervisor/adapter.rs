@@ -35,12 +35,17 @@ pub(crate) fn of(engine: &Engine, program: &Path) -> Result<Box<dyn Adapter>, St
             let url = engine.url.trim_end_matches('/');
             let url = url.strip_suffix("/v1").unwrap_or(url);
             if !url.starts_with("http://") && !url.starts_with("https://") {
-                return Err(format!("the external engine's url {:?} is no http or https address: correct it", engine.url));
+                return Err(format!(
+                    "the external engine's url {:?} is no http or https address: correct it",
+                    engine.url
+                ));
             }
             let named = engine.arguments.iter().skip_while(|argument| *argument != "--model-name").nth(1);
             Ok(Box::new(External { url: url.to_string(), model: named.cloned() }))
         }
-        other => Err(format!("this agent has no engine {other:?}: use \"homeostat\" or \"external\", or update the agent")),
+        other => {
+            Err(format!("this agent has no engine {other:?}: use \"homeostat\" or \"external\", or update the agent"))
+        }
     }
 }
 

@@ -13,7 +13,6 @@
 mod adapter;
 mod slot;
 
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +43,8 @@ pub(crate) struct Supervisor {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) seed: Seed,
     pub(crate) board: watch::Sender<Engines>,
+    /// Generation of the desired state that the board has taken in.
+    pub(crate) taken: watch::Sender<u64>,
     pub(crate) gateway: Gateway,
     pub(crate) client: reqwest::Client,
     pub(crate) keep_engines: bool,
@@ -74,6 +75,7 @@ impl Supervisor {
                     self.sweep(&wanted).await;
                 }
                 for (replica, engine) in &wanted {
+                    slot::announce(&self.board, engine, self.clock.now());
                     let engine = Some((*engine).clone());
                     match slots.get(*replica) {
                         // A slot that is ending takes nothing any more: it is replaced when it is gone.
@@ -98,6 +100,7 @@ impl Supervisor {
                     }
                 }
                 slots.retain(|_, slot| !slot.is_closed());
+                self.taken.send_replace(state.generation);
             }
             tokio::select! {
                 changed = desired.changed() => if changed.is_err() { break },

@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use homeostat_clock::UtcMillis;
 use homeostat_protocol::{Engine, EnginePhase, EngineStatus};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -9,7 +10,7 @@ use super::adapter::{self, Adapter};
 use super::{Supervisor, folder_of};
 use crate::ask;
 use crate::backoff::Backoff;
-use crate::board::{self, Address, EngineState};
+use crate::board::{self, Address, EngineState, Engines};
 use crate::process::{self, Launch, Process, STDERR, STDOUT};
 
 /// An exit with a configuration error is tried again so often, in case it was a race; then it is final.
@@ -57,7 +58,7 @@ impl Slot {
                 self.shared.board.send_if_modified(|engines| engines.remove(&self.replica).is_some());
                 return;
             };
-            self.announce(&engine);
+            announce(&self.shared.board, &engine, self.shared.clock.now());
             // Dropping the future loses nothing: the process is found again through its folder.
             tokio::select! {
                 () = self.live(&engine) => {}
@@ -70,26 +71,6 @@ impl Slot {
                 }
             }
         }
-    }
-
-    fn announce(&self, engine: &Engine) {
-        let status = EngineStatus {
-            replica: self.replica.clone(),
-            model: engine.model.clone(),
-            version: engine.version.clone(),
-            phase: EnginePhase::Fetching.into(),
-            since_ms: self.shared.clock.now().0,
-            ..EngineStatus::default()
-        };
-        self.shared.board.send_if_modified(|engines| {
-            let held = engines.get(&self.replica);
-            // The same engine for another version label keeps its state until the life says otherwise.
-            if held.is_some_and(|held| held.status.model == engine.model && held.status.version == engine.version) {
-                return false;
-            }
-            engines.insert(self.replica.clone(), EngineState { status, address: None });
-            true
-        });
     }
 
     /// One life after another. Does not end.
@@ -145,7 +126,11 @@ impl Slot {
         adapter: &dyn Adapter,
     ) -> Result<Option<PathBuf>, crate::artifacts::ArtifactError> {
         let runs = self.runs(adapter);
-        let digest = if runs || adapter.command(&self.folder).is_some() { engine.artifact_digest.clone() } else { String::new() };
+        let digest = if runs || adapter.command(&self.folder).is_some() {
+            engine.artifact_digest.clone()
+        } else {
+            String::new()
+        };
         let folder = if runs || digest.is_empty() {
             None
         } else {
@@ -250,6 +235,7 @@ impl Slot {
                 let rounded = bytes / MEMORY_STEP * MEMORY_STEP;
                 board::change(&self.shared.board, &self.replica, |state| state.status.resident_bytes = rounded);
             }
+            let answered = self.shared.gateway.answered(&self.replica);
             let ended = async {
                 match &mut life.process {
                     Some(process) => process.ended().await,
@@ -258,7 +244,11 @@ impl Slot {
             };
             let checked = async {
                 // After a failure the next check comes at once: one slow answer on a busy machine is no fault.
-                let wait = if failures == 0 { timing.health_every } else { timing.health_every.min(Duration::from_millis(500)) };
+                let wait = if failures == 0 {
+                    timing.health_every
+                } else {
+                    timing.health_every.min(Duration::from_millis(500))
+                };
                 tokio::time::sleep(wait).await;
                 self.check(&life.address.base_url, Some(life.address.model.clone()), needed).await
             };
@@ -266,6 +256,11 @@ impl Slot {
                 code = ended => return Ending::Exited(code),
                 result = checked => match result {
                     Ok(_) => {
+                        failures = 0;
+                        continue;
+                    }
+                    // A canary that waits behind real requests says nothing while those are answered.
+                    Err(error) if error.busy() || self.shared.gateway.answered(&self.replica) > answered => {
                         failures = 0;
                         continue;
                     }
@@ -340,6 +335,31 @@ impl Slot {
             Ending::Unready(message) | Ending::Unhealthy(message) => message.clone(),
         }
     }
+}
+
+/// Puts an engine that is wanted on the board, so that a status never says less than was asked for.
+pub(super) fn announce(board: &watch::Sender<Engines>, engine: &Engine, now: UtcMillis) {
+    let status = EngineStatus {
+        replica: engine.replica.clone(),
+        model: engine.model.clone(),
+        version: engine.version.clone(),
+        phase: EnginePhase::Fetching.into(),
+        since_ms: now.0,
+        ..EngineStatus::default()
+    };
+    board.send_if_modified(|engines| {
+        let held = engines.get(&engine.replica).map(|held| &held.status);
+        // What runs keeps its state until its slot says otherwise; what stops is announced anew.
+        let same = held.is_some_and(|held| {
+            held.model == engine.model
+                && held.version == engine.version
+                && held.phase != i32::from(EnginePhase::Stopping)
+        });
+        if !same {
+            engines.insert(engine.replica.clone(), EngineState { status, address: None });
+        }
+        !same
+    });
 }
 
 /// An error and its causes in one sentence.

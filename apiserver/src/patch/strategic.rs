@@ -94,7 +94,8 @@ fn merge_list(mut current: Vec<Value>, items: &[Value], path: &str) -> Result<Ve
             position.map(|position| current.remove(position));
             continue;
         }
-        match (position.and_then(|position| current.get_mut(position)).and_then(Value::as_object_mut), item.as_object()) {
+        match (position.and_then(|position| current.get_mut(position)).and_then(Value::as_object_mut), item.as_object())
+        {
             (Some(target), Some(fields)) => merge_map(target, fields, path)?,
             _ => current.push(item.clone()),
         }
@@ -104,8 +105,6 @@ fn merge_list(mut current: Vec<Value>, items: &[Value], path: &str) -> Result<Ve
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use serde_json::json;
 
     use super::merge;

@@ -41,8 +41,8 @@ impl FieldSelector {
     pub(crate) fn parse(resource: &Resource, text: &str) -> Result<Self, String> {
         let mut tests = Vec::new();
         for term in terms(text) {
-            let (field, value, equal) = split(&term)
-                .ok_or_else(|| format!("invalid selector: '{term}'; can't understand '{term}'"))?;
+            let (field, value, equal) =
+                split(&term).ok_or_else(|| format!("invalid selector: '{term}'; can't understand '{term}'"))?;
             if !supported(resource, &field) {
                 return Err(format!("field label not supported: {field}"));
             }
@@ -97,7 +97,9 @@ fn terms(text: &str) -> Vec<String> {
             terms.push(String::new());
         } else if let Some(term) = terms.last_mut() {
             term.push(c);
-            if c == '\\' && let Some(next) = chars.next() {
+            if c == '\\'
+                && let Some(next) = chars.next()
+            {
                 term.push(next);
             }
         }

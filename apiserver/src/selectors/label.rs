@@ -95,9 +95,9 @@ fn operand(operator: &str, tokens: &mut std::iter::Peekable<std::vec::IntoIter<S
         }
         ">" | "<" => {
             let value = word(tokens.next())?;
-            let bound = value
-                .parse()
-                .map_err(|_| format!("values[0]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"))?;
+            let bound = value.parse().map_err(|_| {
+                format!("values[0]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer")
+            })?;
             Ok(if operator == ">" { Test::Greater(bound) } else { Test::Less(bound) })
         }
         other => Err(format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt")),
@@ -147,8 +147,6 @@ fn tokens(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use serde_json::json;
 
     use super::LabelSelector;
@@ -160,7 +158,19 @@ mod tests {
 
     #[test]
     fn equality_and_set_tests() {
-        for yes in ["", "app", "app=w", "app==w", "app!=x", "app in (v, w)", "app notin (x),n", "!zone", "zone!=a", "n>4", "n<6"] {
+        for yes in [
+            "",
+            "app",
+            "app=w",
+            "app==w",
+            "app!=x",
+            "app in (v, w)",
+            "app notin (x),n",
+            "!zone",
+            "zone!=a",
+            "n>4",
+            "n<6",
+        ] {
             assert!(selects(yes), "{yes}");
         }
         for no in ["zone", "app=x", "!app", "app!=w", "app in (x)", "zone in (a)", "n>5", "app=w,zone"] {

@@ -49,8 +49,6 @@ pub(super) fn write_private(path: &Path, content: &[u8]) -> Result<(), ServeErro
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test may panic")]
-
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]

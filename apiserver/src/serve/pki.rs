@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
-    date_time_ymd,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SanType, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -111,4 +111,29 @@ fn validity(params: &mut CertificateParams, from_ms: i64, until_ms: i64) {
     let ((year, month, day), (last_year, last_month, last_day)) = (date(from_ms), date(until_ms));
     params.not_before = date_time_ymd(year, month, day);
     params.not_after = date_time_ymd(last_year, last_month, last_day);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::{DAY_MS, Pki};
+
+    #[test]
+    fn certificates_are_kept_until_they_are_damaged_or_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let now = 1_767_225_600_000;
+        let ca = |now| Pki::load_or_make(folder.path(), IpAddr::V4(Ipv4Addr::LOCALHOST), now).unwrap().ca_pem;
+        let first = ca(now);
+        assert_eq!(ca(now + 100 * DAY_MS), first);
+        let renewed = ca(now + 800 * DAY_MS);
+        assert_ne!(renewed, first);
+        // A key cut short, and a key of another certificate.
+        let key = folder.path().join("server.key");
+        std::fs::write(&key, "-----BEGIN PRIVATE").unwrap();
+        let again = ca(now + 800 * DAY_MS);
+        assert_ne!(again, renewed);
+        std::fs::write(&key, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+        assert_ne!(ca(now + 800 * DAY_MS), again);
+    }
 }

@@ -103,7 +103,12 @@ impl Listener {
     ///
     /// # Errors
     /// When the address is taken or the folder is not writable.
-    pub async fn bind(api: &ApiServer, addr: SocketAddr, pki_dir: &Path, tokens: Vec<Token>) -> Result<Self, ServeError> {
+    pub async fn bind(
+        api: &ApiServer,
+        addr: SocketAddr,
+        pki_dir: &Path,
+        tokens: Vec<Token>,
+    ) -> Result<Self, ServeError> {
         let bind = |source| ServeError::Bind { address: addr, source };
         let listener = TcpListener::bind(addr).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
@@ -157,7 +162,10 @@ impl Listener {
     }
 }
 
-pub(super) fn configuration(certificate: &CertificateDer<'static>, key: &PrivateKeyDer<'static>) -> Result<ServerConfig, rustls::Error> {
+pub(super) fn configuration(
+    certificate: &CertificateDer<'static>,
+    key: &PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut configuration = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?

@@ -69,8 +69,7 @@ impl Store {
     /// Opens or creates the log and replays it. Each later change is also sent to `changes`.
     pub(crate) async fn open(path: &Path, changes: UnboundedSender<Arc<Change>>) -> Result<Self, OpenError> {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder { path: path.to_owned(), source })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -79,8 +78,7 @@ impl Store {
             .locking_mode(SqliteLockingMode::Exclusive)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(Duration::from_secs(2));
-        let mut connection =
-            SqliteConnection::connect_with(&options).await.map_err(|error| explain(path, error))?;
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| explain(path, error))?;
         sqlx::migrate!("../migrations/objects").run(&mut connection).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(source) => explain(path, source),
             source => OpenError::Schema { path: path.to_owned(), source },
@@ -104,10 +102,11 @@ async fn replay(path: &Path, connection: &mut SqliteConnection) -> Result<State,
         .await
         .map_err(|error| explain(path, error))?;
     let mut state = State::new(floor.cast_unsigned());
-    let rows = sqlx::query("SELECT revision, resource, namespace, name, operation, at, object FROM log ORDER BY revision")
-        .fetch_all(&mut *connection)
-        .await
-        .map_err(|error| explain(path, error))?;
+    let rows =
+        sqlx::query("SELECT revision, resource, namespace, name, operation, at, object FROM log ORDER BY revision")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(|error| explain(path, error))?;
     for row in rows {
         let revision = row.get::<i64, _>("revision").cast_unsigned();
         let operation = Operation::from_code(row.get("operation"))

@@ -165,12 +165,8 @@ impl State {
         if revision < self.floor {
             return None;
         }
-        let mut objects: BTreeMap<Key, Stored> = self
-            .list(resource, namespace)
-            .objects
-            .into_iter()
-            .map(|stored| (stored.key.clone(), stored))
-            .collect();
+        let mut objects: BTreeMap<Key, Stored> =
+            self.list(resource, namespace).objects.into_iter().map(|stored| (stored.key.clone(), stored)).collect();
         let later = self.history.iter().rev().take_while(|change| change.revision > revision);
         for change in later.filter(|change| within(&change.key, resource, namespace)) {
             match &change.previous {
@@ -196,7 +192,8 @@ impl State {
         if revision < self.floor {
             return None;
         }
-        let watcher = |changes| Watcher { resource: resource.to_owned(), namespace: namespace.map(str::to_owned), changes };
+        let watcher =
+            |changes| Watcher { resource: resource.to_owned(), namespace: namespace.map(str::to_owned), changes };
         let (sender, changes) = channel(WATCH_QUEUE);
         let backlog = self
             .history
@@ -213,7 +210,14 @@ impl State {
     }
 
     /// Takes in a committed write and tells the watchers, in revision order.
-    pub(crate) fn apply(&mut self, operation: Operation, key: Key, revision: u64, at: i64, object: Arc<Value>) -> Arc<Change> {
+    pub(crate) fn apply(
+        &mut self,
+        operation: Operation,
+        key: Key,
+        revision: u64,
+        at: i64,
+        object: Arc<Value>,
+    ) -> Arc<Change> {
         let stored = Stored { key: key.clone(), revision, at, object: Arc::clone(&object) };
         let previous = match operation {
             Operation::Delete => self.objects.remove(&key),
@@ -233,7 +237,8 @@ impl State {
         if revision > self.floor {
             self.history.push_back(Arc::clone(&change));
         }
-        self.watchers.retain(|watcher| !watcher.wants(&change.key) || watcher.changes.try_send(Arc::clone(&change)).is_ok());
+        self.watchers
+            .retain(|watcher| !watcher.wants(&change.key) || watcher.changes.try_send(Arc::clone(&change)).is_ok());
         change
     }
 

@@ -13,6 +13,18 @@ pub(crate) use schema::Schema;
 
 use crate::status::Cause;
 
+/// After these a rule could meet values of types or sizes that it was not written for.
+fn is_blocking(cause: &Cause) -> bool {
+    matches!(
+        cause.reason,
+        "FieldValueNotSupported"
+            | "FieldValueRequired"
+            | "FieldValueTooLong"
+            | "FieldValueTooMany"
+            | "FieldValueTypeInvalid"
+    )
+}
+
 /// A compiled schema: structure and CEL rules.
 #[derive(Debug)]
 pub(crate) struct Validator {
@@ -51,22 +63,21 @@ impl Validator {
         structural::mistyped(&self.schema, kind, object)
     }
 
-    /// Adds what is wrong with a custom resource to `causes`: structure first, then, when nothing was wrong, the CEL rules.
+    /// Adds what is wrong with a custom resource to `causes`: structure first, then, unless that
+    /// makes no sense any more, the CEL rules.
     pub(crate) fn check(&self, object: &Value, old: Option<&Value>, causes: Vec<Cause>) -> Vec<Cause> {
         let mut causes = causes;
         structural::check(&self.schema, object, "", &mut causes);
         match &self.rules {
-            None => causes,
-            Some(_) if !causes.is_empty() => {
-                causes.push(Cause::invalid(
-                    "<nil>",
-                    &Value::Null,
-                    "some validation rules were not checked because the object was invalid; \
-                     correct the existing errors to complete validation",
-                ));
-                causes
-            }
-            Some(rules) => rules.check(object, old),
+            None => {}
+            Some(_) if causes.iter().any(is_blocking) => causes.push(Cause::invalid(
+                "<nil>",
+                &Value::Null,
+                "some validation rules were not checked because the object was invalid; \
+                 correct the existing errors to complete validation",
+            )),
+            Some(rules) => causes.extend(rules.check(object, old)),
         }
+        causes
     }
 }

@@ -58,7 +58,9 @@ fn parse(schema: &Value, depth: usize) -> Result<Schema, String> {
     let one = |key: &str| match schema.get(key) {
         Some(value @ Value::Object(_)) => parse(value, depth + 1).map(|schema| Some(Box::new(schema))),
         // `additionalProperties: true` is any value.
-        Some(Value::Bool(true)) => Ok(Some(Box::new(Schema { preserve_unknown: true, nullable: true, ..Schema::default() }))),
+        Some(Value::Bool(true)) => {
+            Ok(Some(Box::new(Schema { preserve_unknown: true, nullable: true, ..Schema::default() })))
+        }
         _ => Ok(None),
     };
     let many = |key: &str| -> Result<Vec<Schema>, String> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::admit::admit;
 use super::{check_namespace, check_type};
 use crate::answer::{Answer, Payload};
-use crate::builtin::NAMESPACES;
+use crate::builtin::{CRDS, NAMESPACES};
 use crate::decode;
 use crate::identity;
 use crate::meta;
@@ -45,6 +45,9 @@ pub(crate) async fn create(server: &Server, request: &Request, media: &str, body
         return Err(Failure::unclassified("resourceVersion should not be set on objects to be created"));
     }
     let mut transaction = server.store.begin().await;
+    if resource.is_custom() && is_terminating(&transaction, resource) {
+        return Err(Failure::method_not_allowed(resource, "create"));
+    }
     let generated = meta::name(&object).is_empty() && !meta::text(&object, "generateName").is_empty();
     if generated {
         generate_name(&transaction, request, &mut object)?;
@@ -65,6 +68,12 @@ pub(crate) async fn create(server: &Server, request: &Request, media: &str, body
         view::show(resource, &change.object)
     };
     Ok(Answer { code: StatusCode::CREATED, payload: Payload::Object(shown), warnings })
+}
+
+/// The CRD is in deletion: what is there may go, nothing new may come.
+fn is_terminating(transaction: &Transaction<'_>, resource: &Resource) -> bool {
+    let document = transaction.get(&Key::new(CRDS, "", &resource.qualified()));
+    document.is_some_and(|document| meta::is_deleting(&document.object))
 }
 
 /// The namespace must exist and stay.

@@ -58,9 +58,9 @@ impl DeleteOptions {
         }
         let policy = text(&given["propagationPolicy"])
             .or_else(|| Some(request.options.get("propagationPolicy").to_owned()).filter(|policy| !policy.is_empty()));
-        let orphan = given["orphanDependents"].as_bool().or_else(|| {
-            request.options.has("orphanDependents").then(|| request.options.flag("orphanDependents"))
-        });
+        let orphan = given["orphanDependents"]
+            .as_bool()
+            .or_else(|| request.options.has("orphanDependents").then(|| request.options.flag("orphanDependents")));
         let propagation = match (policy.as_deref(), orphan) {
             (None, None) => None,
             (None, Some(true)) | (Some("Orphan"), _) => Some(Propagation::Orphan),
@@ -86,9 +86,7 @@ impl DeleteOptions {
 pub(crate) async fn delete(server: &Server, request: &Request, media: &str, body: &[u8]) -> Result<Answer, Failure> {
     let options = DeleteOptions::parse(request, media, body)?;
     let payload = match delete_one(server, request, &options).await? {
-        Deleted::Gone(object) => {
-            Payload::Plain(status::deleted(&request.resource, &request.name, meta::uid(&object)))
-        }
+        Deleted::Gone(object) => Payload::Plain(status::deleted(&request.resource, &request.name, meta::uid(&object))),
         Deleted::Going(object) => Payload::Object(object),
     };
     Ok(Answer::ok(payload))
@@ -132,7 +130,11 @@ pub(crate) enum Deleted {
 }
 
 /// Deletes one object by the rules of its kind.
-pub(crate) async fn delete_one(server: &Server, request: &Request, options: &DeleteOptions) -> Result<Deleted, Failure> {
+pub(crate) async fn delete_one(
+    server: &Server,
+    request: &Request,
+    options: &DeleteOptions,
+) -> Result<Deleted, Failure> {
     let resource = &request.resource;
     let mut transaction = server.store.begin().await;
     let key = Key::new(&resource.storage, &request.namespace, &request.name);
@@ -178,12 +180,12 @@ pub(crate) async fn delete_one(server: &Server, request: &Request, options: &Del
                 "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
             }));
         }
-        if resource.rules == Rules::Namespace {
-            new["status"]["phase"] = "Terminating".into();
-        } else {
-            meta::set(&mut new, "deletionGracePeriodSeconds", 0);
+        match resource.rules {
+            Rules::Namespace => new["status"]["phase"] = "Terminating".into(),
+            Rules::CustomResourceDefinition => {}
+            _ => meta::set(&mut new, "deletionGracePeriodSeconds", 0),
         }
-        if resource.has_generation() {
+        if resource.is_custom() {
             meta::set(&mut new, "generation", meta::generation(&old) + 1);
         }
     }

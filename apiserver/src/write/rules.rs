@@ -101,7 +101,9 @@ fn secret(resource: &Resource, object: &mut Value) -> Result<(), Failure> {
             return Err(cannot_be_handled(resource, &format!("illegal base64 data at input byte {at}")));
         }
     }
-    if object["data"].is_null() && let Some(map) = object.as_object_mut() {
+    if object["data"].is_null()
+        && let Some(map) = object.as_object_mut()
+    {
         map.remove("data");
     }
     if object["type"].as_str().unwrap_or_default().is_empty() {

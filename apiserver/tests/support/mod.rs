@@ -1,5 +1,5 @@
 //! A server on a temporary folder, and one request's answer.
-#![allow(dead_code, unused_imports, clippy::allow_attributes, reason = "each test program uses its part of this")]
+#![allow(dead_code, unreachable_pub, clippy::allow_attributes, reason = "each test program uses its part of this")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -56,7 +56,14 @@ impl Api {
         self.server.in_process(User::new("tester"))
     }
 
-    pub async fn send(&self, method: &str, path: &str, content: Option<&str>, accept: Option<&str>, body: String) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        content: Option<&str>,
+        accept: Option<&str>,
+        body: String,
+    ) -> Answer {
         let mut request = http::Request::builder().method(method).uri(path.replace(' ', "%20"));
         if let Some(content) = content {
             request = request.header("content-type", content);

@@ -16,7 +16,7 @@ mod wordings;
 
 use homeostat_clock::UtcMillis;
 
-pub(crate) use records::{SECRETS, golden_2010, golden_2026, leaking_2026, training_2010};
+pub(crate) use records::{golden_2010, golden_2026, leaking_2026, training_2010};
 pub(crate) use traffic::{Mix, Question, Traffic};
 pub(crate) use wordings::{LEARNT, PROBING, SLICES};
 

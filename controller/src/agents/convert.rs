@@ -3,7 +3,9 @@
 use homeostat_clock::UtcMillis;
 use homeostat_protocol as wire;
 use homeostat_quality::registry::METRICS;
-use homeostat_quality::{Label, ModelKey, Sample, SampleOrigin, Sketch, SketchError, Slice, SubjectHmac, Window, WindowKey};
+use homeostat_quality::{
+    Label, ModelKey, Sample, SampleOrigin, Sketch, SketchError, Slice, SubjectHmac, Window, WindowKey,
+};
 use homeostat_records::{ProgressPoint, WorkPhase, WorkUpdate};
 use serde_json::{Value, json};
 
@@ -90,8 +92,18 @@ pub fn window_to_wire(window: &Window) -> wire::Window {
 /// # Errors
 /// When a field is missing or of another form. The message never holds text of the sample.
 pub fn sample_from_wire(sample: wire::Sample) -> Result<Sample, ConvertError> {
-    let wire::Sample { request_id, model: key, version, slice, at_ms, prompt, completion, subjects, label, from_feedback } =
-        sample;
+    let wire::Sample {
+        request_id,
+        model: key,
+        version,
+        slice,
+        at_ms,
+        prompt,
+        completion,
+        subjects,
+        label,
+        from_feedback,
+    } = sample;
     Ok(Sample {
         request_id: present("request_id", &request_id)?,
         model: model(&key)?,
@@ -136,7 +148,7 @@ pub fn sample_to_wire(sample: &Sample) -> wire::Sample {
 
 /// What a work status says to the records; `None` when it has no phase that this version knows.
 #[must_use]
-pub fn work_update(status: &wire::WorkStatus) -> Option<WorkUpdate> {
+pub(super) fn work_update(status: &wire::WorkStatus) -> Option<WorkUpdate> {
     let phase = match status.phase() {
         wire::WorkPhase::Unspecified => return None,
         wire::WorkPhase::Accepted => WorkPhase::Accepted,
@@ -158,7 +170,7 @@ pub fn work_update(status: &wire::WorkStatus) -> Option<WorkUpdate> {
 
 /// A point of the loss curve.
 #[must_use]
-pub fn progress_point(progress: &wire::Progress, at: UtcMillis) -> ProgressPoint {
+pub(super) fn progress_point(progress: &wire::Progress, at: UtcMillis) -> ProgressPoint {
     ProgressPoint {
         at,
         step: progress.step,

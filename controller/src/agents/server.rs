@@ -40,7 +40,9 @@ pub struct ServerConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The address is taken or not ours.
-    #[error("cannot listen for agents on {listen}; is another controller running, or the port taken? Give another address")]
+    #[error(
+        "cannot listen for agents on {listen}; is another controller running, or the port taken? Give another address"
+    )]
     Bind {
         /// The address.
         listen: SocketAddr,
@@ -107,9 +109,8 @@ impl Server {
         let Self { listener, address, config, service } = self;
         let identity = Identity::from_pem(&config.identity.cert_pem, &config.identity.key_pem);
         let shared = Arc::clone(&service.0);
-        let agents = AgentsServer::new(service)
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE);
+        let agents =
+            AgentsServer::new(service).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
         let ended = shared.shutdown.clone();
         let _also_on_error = ended.clone().drop_guard();
         let stop = {

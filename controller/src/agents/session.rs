@@ -84,7 +84,8 @@ async fn hold(shared: &Shared, node: &str, mut inbound: Streaming<FromAgent>, do
 
 fn checked(node: &str, hello: Hello) -> Result<Hello, Status> {
     if hello.node != node {
-        let text = format!("the credential is that of node {node}, but the Hello names {:?}; join as that node", hello.node);
+        let text =
+            format!("the credential is that of node {node}, but the Hello names {:?}; join as that node", hello.node);
         return Err(Status::permission_denied(text));
     }
     if hello.epoch.is_empty() || hello.epoch.len() > 128 {

@@ -18,6 +18,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 const FILE: &str = "agents-tls.json";
 const CA_COPY: &str = "ca.pem";
@@ -113,6 +114,7 @@ struct Kept {
     key_pem: String,
     names: Vec<String>,
     not_after: UtcMillis,
+    checksum: String,
 }
 
 impl Kept {
@@ -122,18 +124,17 @@ impl Kept {
         let (ca_pem, ca_not_after) = authority(&key, now).map_err(fail)?;
         let ca_key_pem = key.serialize_pem();
         let (cert_pem, key_pem, not_after) = server(key, names, now).map_err(fail)?;
-        Ok(Self { ca_pem, ca_key_pem, ca_not_after, cert_pem, key_pem, names: names.to_vec(), not_after })
+        let (names, checksum) = (names.to_vec(), String::new());
+        let kept = Self { ca_pem, ca_key_pem, ca_not_after, cert_pem, key_pem, names, not_after, checksum };
+        Ok(Self { checksum: kept.sum(), ..kept })
     }
 
     fn renewed(mut self, path: &Path, names: &[String], now: UtcMillis) -> Result<Self, TlsError> {
         let damaged = |problem: &str| TlsError::Damaged { path: path.to_owned(), problem: problem.to_owned() };
-        for (pem, what) in [(&self.ca_pem, "the authority's certificate"), (&self.cert_pem, "the server's certificate")] {
-            if !pem.starts_with("-----BEGIN CERTIFICATE-----") || !pem.trim_end().ends_with("-----END CERTIFICATE-----") {
-                return Err(damaged(&format!("{what} is not PEM")));
-            }
+        if self.checksum != self.sum() {
+            return Err(damaged("its content does not match its checksum"));
         }
         let ca_key = KeyPair::from_pem(&self.ca_key_pem).map_err(|_| damaged("the authority's key is not one"))?;
-        KeyPair::from_pem(&self.key_pem).map_err(|_| damaged("the server's key is not one"))?;
         let fail = |source| TlsError::Make { names: names.to_vec(), source };
         let soon = now.plus(DAY * RENEW_DAYS);
         if self.ca_not_after <= soon {
@@ -143,7 +144,20 @@ impl Kept {
             (self.cert_pem, self.key_pem, self.not_after) = server(ca_key, names, now).map_err(fail)?;
             self.names = names.to_vec();
         }
+        self.checksum = self.sum();
         Ok(self)
+    }
+
+    /// sha256 (hex) of everything else. Damage would otherwise show as agents that cannot connect.
+    fn sum(&self) -> String {
+        let Self { ca_pem, ca_key_pem, ca_not_after, cert_pem, key_pem, names, not_after, checksum: _ } = self;
+        let times = format!("{} {}", ca_not_after.0, not_after.0);
+        let mut hash = Sha256::new();
+        for part in [ca_pem, ca_key_pem, cert_pem, key_pem, &times].into_iter().chain(names) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        hex::encode(hash.finalize())
     }
 }
 
@@ -161,11 +175,7 @@ fn authority(key: &KeyPair, now: UtcMillis) -> Result<(String, UtcMillis), rcgen
     Ok((params.self_signed(key)?.pem(), not_after))
 }
 
-fn server(
-    ca_key: KeyPair,
-    names: &[String],
-    now: UtcMillis,
-) -> Result<(String, String, UtcMillis), rcgen::Error> {
+fn server(ca_key: KeyPair, names: &[String], now: UtcMillis) -> Result<(String, String, UtcMillis), rcgen::Error> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, "Homeostat controller");

@@ -22,7 +22,9 @@ pub(super) async fn put(blobs: &Blobs, mut chunks: Streaming<BlobChunk>) -> Resu
     while !held.complete && held.held < size {
         let Some(chunk) = next.take() else { break };
         if chunk.offset.saturating_add(chunk.data.len() as u64) > size {
-            return Err(Status::invalid_argument(format!("blob {digest} was said to have {size} bytes, but more came")));
+            return Err(Status::invalid_argument(format!(
+                "blob {digest} was said to have {size} bytes, but more came"
+            )));
         }
         if !chunk.data.is_empty() {
             held = blobs.append_partial(&digest, chunk.offset, &chunk.data).await.map_err(|error| status(&error))?;

@@ -147,7 +147,8 @@ mod tests {
             labels: BTreeMap::from([("metric".to_owned(), "exact_match".to_owned())]),
             annotations: AlertText {
                 summary: "atlas answers 8 points worse than its baseline".to_owned(),
-                what: "exact_match 0.853 (0.831 to 0.874, n=980) against 0.934; 3 of 4 windows since 10:15 UTC".to_owned(),
+                what: "exact_match 0.853 (0.831 to 0.874, n=980) against 0.934; 3 of 4 windows since 10:15 UTC"
+                    .to_owned(),
                 cause: "model decay".to_owned(),
                 reasons: vec!["slice currency fell from 0.97 to 0.61".to_owned(), "the mix is unchanged".to_owned()],
                 affected_traffic: "12 % of the requests of the last hour (slice currency)".to_owned(),

@@ -137,7 +137,11 @@ impl Delivery {
                 Ok(()) => {}
                 Err(DeliveryError::Answer { status: StatusCode::BAD_REQUEST, reason }) => {
                     // It may have stored the others: sent alone, each alert shows which one it was.
-                    tracing::warn!(receiver.name = self.receiver.name(), reason, "alerts were refused, sending each alone");
+                    tracing::warn!(
+                        receiver.name = self.receiver.name(),
+                        reason,
+                        "alerts were refused, sending each alone"
+                    );
                     for row in batch {
                         refused += self.alone(row, now).await?;
                     }

@@ -68,8 +68,11 @@ struct WebhookAlert<'a> {
 /// The alerts of one model as one message.
 pub(super) fn webhook<'a>(receiver: &'a str, rows: &[&'a AlertRow]) -> Webhook<'a> {
     let common_labels = common(rows.iter().map(|row| &row.labels));
-    let group_labels: BTreeMap<_, _> =
-        common_labels.iter().filter(|(name, _)| matches!(**name, "model" | "namespace")).map(|(k, v)| (*k, *v)).collect();
+    let group_labels: BTreeMap<_, _> = common_labels
+        .iter()
+        .filter(|(name, _)| matches!(**name, "model" | "namespace"))
+        .map(|(k, v)| (*k, *v))
+        .collect();
     let alerts = rows.iter().map(|row| WebhookAlert {
         status: status(row),
         labels: &row.labels,

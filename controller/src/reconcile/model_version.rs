@@ -66,7 +66,7 @@ fn plan(version: &ModelVersion, world: &World, ctx: &Context) -> ModelVersionSta
     let mut new = version.status.clone().unwrap_or_default();
     let generation = version.metadata.generation;
     new.observed_generation = generation;
-    let mut set = |new: &mut ModelVersionStatus, type_, status, reason, message| {
+    let set = |new: &mut ModelVersionStatus, type_, status, reason, message| {
         status::set_condition(&mut new.conditions, generation, ctx.now(), ConditionUpdate { type_, status, reason, message });
     };
 

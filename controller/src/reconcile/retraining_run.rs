@@ -177,12 +177,12 @@ fn progress(row: &WorkRow) -> Option<ProgressStatus> {
     let number = |name: &str| progress.get(name).and_then(serde_json::Value::as_f64);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "steps are small counts")]
     let count = |name: &str| number(name).map_or(0, |value| value.max(0.0) as u64);
-    let total_steps = count("total_steps");
+    let total_steps = count("totalSteps");
     (total_steps > 0).then(|| ProgressStatus {
         step: count("step"),
         total_steps,
         loss: number("loss").map(|loss| (loss * 1e4).round() / 1e4),
-        eta_seconds: number("eta_seconds").map(f64::round),
+        eta_seconds: number("etaSeconds").map(f64::round),
     })
 }
 

@@ -6,12 +6,15 @@
 //! The port is open at once and announced on standard output as `{"event":"listening","address":".."}`; `/health` says
 //! 503 until the artifact was verified, loaded, and has generated. A token is a byte.
 //!
+//! With `--allow-faults`, `POST /fault` replaces the injected faults while it serves; without, there is no such path.
+//!
 //! It deliberately has no keys, TLS or model management: it listens on loopback behind the gateway, and one process
 //! serves one immutable artifact. Text is never logged.
 
 mod answer;
 mod errors;
 mod faults;
+mod injection;
 mod metrics;
 mod queue;
 mod request;
@@ -27,11 +30,11 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::artifact::{self, ArtifactError};
-use crate::infer::Model;
 pub use faults::Faults;
+use injection::Injection;
 use metrics::Metrics;
 use queue::Queue;
-use routes::Server;
+use routes::{Loaded, Server};
 
 /// How long requests in flight may take to finish after SIGTERM.
 const GRACE: Duration = Duration::from_secs(10);
@@ -94,7 +97,8 @@ pub enum ServeError {
     Loading,
 }
 
-/// Serves until SIGTERM or an interrupt, then finishes what is in flight, for at most ten seconds.
+/// Serves until SIGTERM or an interrupt, then finishes what is in flight, for at most ten seconds. It blocks, and brings
+/// its own runtime: call it outside of one.
 ///
 /// # Errors
 /// When the address cannot be listened on, or the artifact is incomplete, corrupt or of another format.
@@ -123,18 +127,19 @@ pub async fn serve_until(
     listening(listener.local_addr().map_err(refuse)?);
     args.faults.warn();
     let metrics = Arc::new(Metrics::default());
-    let server = Arc::new(Server::new(args.model_name.clone(), args.faults.clone(), Arc::clone(&metrics)));
+    let server = Arc::new(Server::new(args.model_name.clone(), Arc::clone(&metrics)));
+    let router = routes::router(Arc::clone(&server), args.faults.allow_faults);
     let loaded = load(args, metrics);
     let (begin, begun) = oneshot::channel::<()>();
-    let http = axum::serve(listener, routes::router(Arc::clone(&server))).with_graceful_shutdown(async move {
+    let http = axum::serve(listener, router).with_graceful_shutdown(async move {
         stop.await;
         let _ = begin.send(());
     });
     let http = async { http.await.map_err(|source| ServeError::System { what: "serve HTTP", source }) };
     let fill = async {
-        let queue = loaded.await.unwrap_or(Err(ServeError::Loading))?;
-        tracing::info!(model.digest = %queue.digest, "the model is loaded");
-        server.fill(queue);
+        let loaded = loaded.await.unwrap_or(Err(ServeError::Loading))?;
+        tracing::info!(model.digest = %loaded.queue.digest, "the model is loaded");
+        server.fill(loaded);
         Ok(())
     };
     tokio::select! {
@@ -148,19 +153,20 @@ pub async fn serve_until(
 }
 
 /// Loads the model on its own thread: verifies, parses, corrupts if asked to, and generates once.
-fn load(args: ServeArgs, metrics: Arc<Metrics>) -> oneshot::Receiver<Result<Queue, ServeError>> {
+fn load(args: ServeArgs, metrics: Arc<Metrics>) -> oneshot::Receiver<Result<Loaded, ServeError>> {
     let (done, loaded) = oneshot::channel();
     std::thread::spawn(move || {
         let load = || {
-            let mut artifact = artifact::load(&args.artifact)
+            let artifact = artifact::load(&args.artifact)
                 .map_err(|source| ServeError::Artifact { path: args.artifact.clone(), source })?;
-            args.faults.corrupt(&mut artifact.weights);
-            let model = Model::new(&artifact.architecture, &artifact.weights);
+            let context = artifact.architecture.context;
+            let injection = Injection::new(artifact.architecture, artifact.weights, &args.faults);
             // Proves that it computes, and touches every page before the first request does.
-            if let Err(error) = model.answer("?") {
+            if let Err(error) = injection.current().model.answer("?") {
                 tracing::warn!(%error, "the trial generation failed");
             }
-            Ok(Queue::start(model, artifact.digest, args.threads.into(), args.max_queue.into(), metrics))
+            let (threads, length) = (args.threads.into(), args.max_queue.into());
+            Ok(Loaded { queue: Queue::start(context, artifact.digest, threads, length, metrics), injection })
         };
         let _ = done.send(load());
     });
@@ -177,4 +183,32 @@ fn termination() -> Result<impl Future<Output = ()>, ServeError> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Program {
+        #[command(flatten)]
+        serve: ServeArgs,
+    }
+
+    #[test]
+    fn arguments_have_safe_defaults_and_faults_a_heading_of_their_own() {
+        let parse = |arguments: &[&str]| Program::try_parse_from([&["serve"], arguments].concat());
+        let serve = parse(&["--artifact", "model"]).map(|program| program.serve).ok().unwrap();
+        assert_eq!((serve.listen.to_string().as_str(), serve.threads), ("127.0.0.1:0", 1));
+        assert!(serve.faults.corrupt_weights == 0.0 && serve.faults.inject_error_rate == 0.0);
+        assert!(!serve.faults.allow_faults);
+        assert!(parse(&["--artifact", "model", "--corrupt-weights", "2"]).is_err());
+        let help = parse(&["--help"]).err().unwrap().to_string();
+        assert!(help.contains("Fault injection (demo and tests):") && help.contains("--corrupt-weights"), "{help}");
+        assert!(help.contains("--allow-faults"), "{help}");
+        let short = parse(&["-h"]).err().unwrap().to_string();
+        assert!(!short.contains("--corrupt-weights") && !short.contains("--allow-faults"), "{short}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The queue and the threads that compute: each takes one request after the other.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -56,7 +57,7 @@ pub(super) enum Event {
     End(String, Finish),
 }
 
-/// A loaded model and its queue.
+/// The queue to a loaded model.
 #[derive(Debug)]
 pub(super) struct Queue {
     pub(super) digest: Digest,
@@ -72,34 +73,46 @@ pub(super) struct QueueFull;
 #[derive(Debug)]
 struct Queued {
     ask: Ask,
+    /// The model that was in force when the request arrived.
+    model: Arc<Model>,
     events: UnboundedSender<Event>,
     accepted: Instant,
 }
 
 impl Queue {
     /// Starts `threads` workers behind a queue of `length`. They end when the queue is dropped.
-    pub(super) fn start(model: Model, digest: Digest, threads: usize, length: usize, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn start(context: usize, digest: Digest, threads: usize, length: usize, metrics: Arc<Metrics>) -> Self {
         let (sender, receiver) = mpsc::channel(length);
         let receiver = Arc::new(Mutex::new(receiver));
-        let context = model.architecture().context;
-        let model = Arc::new(model);
         for _ in 0..threads {
-            let (model, receiver, metrics) = (Arc::clone(&model), Arc::clone(&receiver), Arc::clone(&metrics));
+            let (receiver, metrics) = (Arc::clone(&receiver), Arc::clone(&metrics));
             std::thread::spawn(move || {
                 loop {
                     let next = receiver.lock().unwrap_or_else(PoisonError::into_inner).blocking_recv();
                     let Some(queued) = next else { break };
-                    compute(&model, &queued, &metrics);
+                    metrics.running.fetch_add(1, Ordering::Relaxed);
+                    // A worker that broke off would leave a server that is healthy and never answers: only this
+                    // request fails, which its handler notices by the missing end.
+                    let computed = catch_unwind(AssertUnwindSafe(|| compute(&queued, &metrics)));
+                    metrics.running.fetch_sub(1, Ordering::Relaxed);
+                    if computed.is_err() {
+                        tracing::error!("a worker broke off in a request; the request failed");
+                    }
                 }
             });
         }
         Self { digest, context, sender }
     }
 
-    /// Enqueues `ask`, which arrived at `accepted`. Dropping the receiver cancels it.
-    pub(super) fn push(&self, ask: Ask, accepted: Instant) -> Result<UnboundedReceiver<Event>, QueueFull> {
+    /// Enqueues `ask`, which arrived at `accepted`, for `model`. Dropping the receiver cancels it.
+    pub(super) fn push(
+        &self,
+        ask: Ask,
+        model: Arc<Model>,
+        accepted: Instant,
+    ) -> Result<UnboundedReceiver<Event>, QueueFull> {
         let (events, receiver) = mpsc::unbounded_channel();
-        match self.sender.try_send(Queued { ask, events, accepted }) {
+        match self.sender.try_send(Queued { ask, model, events, accepted }) {
             Ok(()) => Ok(receiver),
             Err(TrySendError::Full(_) | TrySendError::Closed(_)) => Err(QueueFull),
         }
@@ -111,12 +124,11 @@ impl Queue {
     }
 }
 
-fn compute(model: &Model, queued: &Queued, metrics: &Metrics) {
+fn compute(queued: &Queued, metrics: &Metrics) {
     if queued.events.is_closed() {
         return metrics.ended(Outcome::Cancelled);
     }
-    metrics.running.fetch_add(1, Ordering::Relaxed);
-    let outcome = match generate(model, queued, metrics) {
+    let outcome = match generate(queued, metrics) {
         Ok(outcome) => outcome,
         Err(ContextExceeded { .. }) => Outcome::Failed,
     };
@@ -124,11 +136,10 @@ fn compute(model: &Model, queued: &Queued, metrics: &Metrics) {
         metrics.request_duration.observe(queued.accepted.elapsed());
     }
     metrics.ended(outcome);
-    metrics.running.fetch_sub(1, Ordering::Relaxed);
 }
 
-fn generate(model: &Model, queued: &Queued, metrics: &Metrics) -> Result<Outcome, ContextExceeded> {
-    let Queued { ask, events, accepted } = queued;
+fn generate(queued: &Queued, metrics: &Metrics) -> Result<Outcome, ContextExceeded> {
+    let Queued { ask, model, events, accepted } = queued;
     let send = |event| events.send(event).is_ok();
     let mut sequence = model.start();
     let mut scores = if ask.score_prompt {
@@ -197,9 +208,9 @@ mod tests {
     use crate::architecture::Architecture;
     use crate::weights::Weights;
 
-    fn model() -> Model {
+    fn model() -> Arc<Model> {
         let architecture = Architecture { layers: 1, context: 32, ..Default::default() };
-        Model::new(&architecture, &Weights::initial(&architecture, 1))
+        Arc::new(Model::new(&architecture, &Weights::initial(&architecture, 1)))
     }
 
     fn ask() -> Ask {
@@ -214,13 +225,13 @@ mod tests {
         // No worker takes anything out.
         let (sender, _kept_open) = mpsc::channel(1);
         let queue = Queue { digest: Digest::of(b"test"), context: 32, sender };
-        let waiting = queue.push(ask(), Instant::now()).unwrap();
+        let waiting = queue.push(ask(), model(), Instant::now()).unwrap();
         assert_eq!(queue.waiting(), 1);
-        assert!(matches!(queue.push(ask(), Instant::now()), Err(QueueFull)));
+        assert!(matches!(queue.push(ask(), model(), Instant::now()), Err(QueueFull)));
         drop(waiting);
         let (events, receiver) = mpsc::unbounded_channel();
         drop(receiver);
-        compute(&model(), &Queued { ask: ask(), events, accepted: Instant::now() }, &metrics);
+        compute(&Queued { ask: ask(), model: model(), events, accepted: Instant::now() }, &metrics);
         let page = metrics.page(0);
         assert!(page.contains("requests_total{outcome=\"cancelled\"} 1"), "{page}");
         assert!(page.contains("homeostat_engine_prompt_tokens_total 0\n"), "{page}");
@@ -228,9 +239,9 @@ mod tests {
 
     #[test]
     fn a_scored_prompt_has_a_probability_for_each_byte_but_the_first() {
-        let queue = Queue::start(model(), Digest::of(b"test"), 1, 4, Arc::new(Metrics::default()));
+        let queue = Queue::start(32, Digest::of(b"test"), 1, 4, Arc::new(Metrics::default()));
         let scored = Ask { score_prompt: true, alternatives: Some(2), max_tokens: 0, ..ask() };
-        let mut events = queue.push(scored, Instant::now()).unwrap();
+        let mut events = queue.push(scored, model(), Instant::now()).unwrap();
         let Some(Event::Prompt(tokens)) = events.blocking_recv() else { panic!("no prompt event") };
         assert_eq!(tokens.iter().map(|token| token.byte).collect::<Vec<_>>(), b"abc\x02");
         assert!(tokens[0].log_probability.is_none() && tokens[1].log_probability.unwrap() < 0.0);

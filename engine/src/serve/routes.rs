@@ -18,9 +18,10 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::answer::Answer;
 use super::errors::ApiError;
-use super::faults::Faults;
+use super::faults::Levels;
+use super::injection::Injection;
 use super::metrics::{Metrics, Outcome};
-use super::queue::Queue;
+use super::queue::{Event, Queue};
 use super::request::{self, Parsed};
 use crate::clock;
 
@@ -28,17 +29,25 @@ use crate::clock;
 #[derive(Debug)]
 pub(super) struct Server {
     name: String,
-    faults: Faults,
     metrics: Arc<Metrics>,
-    queue: OnceLock<Queue>,
+    loaded: OnceLock<Loaded>,
     requests: AtomicU64,
     drawn: AtomicU64,
 }
 
+/// A model that can answer.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) queue: Queue,
+    pub(super) injection: Injection,
+}
+
 type Parser = fn(&[u8], &str, usize) -> Result<Parsed, ApiError>;
 
-pub(super) fn router(server: Arc<Server>) -> Router {
-    Router::new()
+/// The API of `server`; with `allow_faults`, faults can be changed through it.
+pub(super) fn router(server: Arc<Server>, allow_faults: bool) -> Router {
+    let faults = if allow_faults { Router::new().route("/fault", post(fault)) } else { Router::new() };
+    faults
         .route("/v1/chat/completions", post(chat))
         .route("/v1/completions", post(completion))
         .route("/v1/models", get(models))
@@ -50,42 +59,57 @@ pub(super) fn router(server: Arc<Server>) -> Router {
 
 impl Server {
     /// A server that has no model yet.
-    pub(super) fn new(name: String, faults: Faults, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(name: String, metrics: Arc<Metrics>) -> Self {
         let (requests, drawn) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { name, faults, metrics, queue: OnceLock::new(), requests, drawn }
+        Self { name, metrics, loaded: OnceLock::new(), requests, drawn }
     }
 
     /// Makes the server ready.
-    pub(super) fn fill(&self, queue: Queue) {
+    pub(super) fn fill(&self, loaded: Loaded) {
         // It is filled once, by the loader; a second model would be dropped here.
-        let _ = self.queue.set(queue);
+        let _ = self.loaded.set(loaded);
+    }
+
+    fn queue(&self) -> Option<&Queue> {
+        self.loaded.get().map(|loaded| &loaded.queue)
+    }
+
+    /// Replaces the faults in force by those in `body`.
+    fn change(&self, body: &[u8]) -> Result<Levels, ApiError> {
+        let levels = Levels::parse(body)?;
+        self.loaded.get().ok_or(ApiError::Loading)?.injection.change(levels)?;
+        Ok(levels)
     }
 
     async fn answer(&self, parse: Parser, body: &[u8]) -> Result<Response, ApiError> {
         let accepted = Instant::now();
-        let queue = self.queue.get().ok_or(ApiError::Loading)?;
+        let Loaded { queue, injection } = self.loaded.get().ok_or(ApiError::Loading)?;
         let Parsed { ask, shape } = parse(body, &self.name, queue.context)?;
-        if let Some(latency) = self.faults.latency() {
+        // Taken once: a change of faults is for the requests after it.
+        let in_force = injection.current();
+        if let Some(latency) = in_force.levels.latency() {
             tokio::time::sleep(latency).await;
         }
-        if self.faults.fails(&self.drawn) {
+        if in_force.levels.fails(&self.drawn) {
             return Err(ApiError::Failed);
         }
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let created = clock::now().as_second();
         let mut answer = Answer::new(shape, number, self.name.clone(), created, ask.prompt.clone());
-        let mut events = queue.push(ask, accepted).map_err(|_| ApiError::Busy)?;
+        let mut events = queue.push(ask, Arc::clone(&in_force.model), accepted).map_err(|_| ApiError::Busy)?;
         if !shape.stream {
             while let Some(event) = events.recv().await {
                 answer.collect(event);
             }
             return Ok(axum::Json(answer.whole().ok_or(ApiError::Failed)?).into_response());
         }
-        let chunks = UnboundedReceiverStream::new(events)
-            .flat_map(move |event| stream::iter(answer.chunks(event)))
-            .map(|chunk| sse::Event::default().data(chunk.to_string()));
-        let done = stream::iter([sse::Event::default().data("[DONE]")]);
-        Ok(Sse::new(chunks.chain(done).map(Ok::<_, Infallible>)).into_response())
+        // A stream whose end never came is cut off without [DONE], so that it is not taken for complete.
+        let lines = UnboundedReceiverStream::new(events).flat_map(move |event| {
+            let done = matches!(event, Event::End(..)).then(|| "[DONE]".to_owned());
+            let chunks = answer.chunks(event).into_iter().map(|chunk| chunk.to_string());
+            stream::iter(chunks.chain(done).collect::<Vec<_>>())
+        });
+        Ok(Sse::new(lines.map(|line| Ok::<_, Infallible>(sse::Event::default().data(line)))).into_response())
     }
 
     async fn respond(&self, parse: Parser, body: &[u8]) -> Response {
@@ -109,8 +133,17 @@ async fn completion(State(server): State<Arc<Server>>, body: Bytes) -> Response 
     server.respond(request::completion, &body).await
 }
 
+async fn fault(State(server): State<Arc<Server>>, body: Bytes) -> Response {
+    // Copying a model takes a while, in which others are to be answered; and it is done even if the client goes away.
+    let changed = tokio::task::spawn_blocking(move || server.change(&body)).await;
+    match changed.unwrap_or(Err(ApiError::Failed)) {
+        Ok(levels) => axum::Json(levels).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
+
 async fn models(State(server): State<Arc<Server>>) -> Response {
-    let loaded = server.queue.get();
+    let loaded = server.queue();
     let model = loaded.map(|queue| {
         json!({"id": server.name, "object": "model", "created": 0, "owned_by": "homeostat",
             "max_model_len": queue.context, "artifact_digest": queue.digest})
@@ -119,13 +152,13 @@ async fn models(State(server): State<Arc<Server>>) -> Response {
 }
 
 async fn health(State(server): State<Arc<Server>>) -> Response {
-    match server.queue.get() {
+    match server.queue() {
         Some(queue) => axum::Json(json!({"status": "ok", "artifact_digest": queue.digest})).into_response(),
         None => ApiError::Loading.into_response(),
     }
 }
 
 async fn metrics(State(server): State<Arc<Server>>) -> Response {
-    let page = server.metrics.page(server.queue.get().map_or(0, Queue::waiting));
+    let page = server.metrics.page(server.queue().map_or(0, Queue::waiting));
     (StatusCode::OK, [(header::CONTENT_TYPE, "text/plain; version=0.0.4")], page).into_response()
 }

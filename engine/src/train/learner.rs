@@ -112,7 +112,7 @@ impl Learner {
     pub(super) fn step(&mut self, step: u64, records: &[Placed]) -> Result<Stepped, TrainError> {
         let workers = self.pools.len();
         let at_once = self.hyper.batch_size.min(records.len().div_ceil(workers)).max(1);
-        let batches: Vec<Batch> = records.chunks(at_once).map(|chunk| lay_out(chunk)).collect();
+        let batches: Vec<Batch> = records.chunks(at_once).map(lay_out).collect();
         let learnt: usize = batches.iter().map(|batch| batch.targets.len()).sum();
         // Long and short batches alternate between the workers, so that both have about the same to do.
         let mut shares = vec![Vec::new(); workers];
@@ -155,7 +155,7 @@ impl Learner {
     pub(super) fn measure(&self, records: &[Encoded]) -> Option<Measured> {
         let mut sorted: Vec<Placed> = records.iter().map(|record| (record.clone(), 0)).collect();
         sorted.sort_by_key(|(record, _)| record.bytes.len());
-        let batches: Vec<Batch> = sorted.chunks(MEASURED_AT_ONCE).map(|chunk| lay_out(chunk)).collect();
+        let batches: Vec<Batch> = sorted.chunks(MEASURED_AT_ONCE).map(lay_out).collect();
         let learnt: usize = batches.iter().map(|batch| batch.targets.len()).sum();
         let (network, device) = (self.network.valid(), Device::flex());
         let results = self.pools.first()?.install(|| {

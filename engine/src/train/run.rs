@@ -229,3 +229,42 @@ fn lineage(spec: &Spec, identity: Digest) -> Lineage {
         code: spec::code(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_training_that_diverges_says_so_and_leaves_no_artifact() {
+        let folder = tempfile::tempdir().unwrap();
+        let architecture = Architecture { layers: 1, width: 8, heads: 2, experts: 2, ..Default::default() };
+        let mut weights = Weights::initial(&architecture, 1);
+        weights.each_mut().flatten().for_each(|value| *value *= 1e30);
+        let metrics = Metrics {
+            loss: 0.0,
+            steps: 0,
+            tokens: 0,
+            held_out_bits_per_byte: None,
+            records: Default::default(),
+            expert_load: Vec::new(),
+            stopped: "steps".to_owned(),
+        };
+        let text = "{\"prompt\":\"a\",\"completion\":\"b\"}\n";
+        let path = folder.path().join("data");
+        std::fs::write(&path, text).unwrap();
+        let spec = json!({"v": 1, "runId": "r", "architecture": architecture, "heldOutFraction": 0,
+            "data": [{"path": path, "sha256": Digest::of(text.as_bytes())}]});
+        let mut spec = Spec::parse(&spec.to_string()).unwrap();
+        let parent = folder.path().join("parent");
+        let lineage = lineage(&spec, Digest::of(b"spec"));
+        let digest = artifact::write(&parent, &architecture, &weights, &metrics, &lineage).unwrap();
+        spec.parent = Some(spec::Parent { path: parent, digest });
+        let output = folder.path().join("output");
+        let places = Places { output: output.clone(), checkpoints: None, resume_from: None, threads: 1 };
+        let error = run(&spec, &places, &mut Vec::new(), &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(error.exit_code(), 79, "{error}");
+        assert!(!output.exists());
+    }
+}

@@ -128,7 +128,7 @@ pub struct EarlyStop {
 impl Default for Hyperparameters {
     fn default() -> Self {
         Self {
-            steps: 600,
+            steps: 450,
             batch_size: 32,
             gradient_accumulation_steps: 2,
             optimizer: Optimizer::default(),
@@ -137,7 +137,7 @@ impl Default for Hyperparameters {
             checkpoint_every_steps: 50,
             early_stop: None,
             position_jitter: true,
-            word_dropout: 0.1,
+            word_dropout: 0.25,
             wording_noise: 0.3,
         }
     }

@@ -29,7 +29,11 @@ struct Live {
 }
 
 /// `GET /alerts`
-pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, Query(part): Query<Part>) -> Result<Response, PageError> {
+pub(crate) async fn get(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
     let now = site.now();
     let facts = facts::alerts(&site.records, None, 50, now).await?;
     let (firing, over) = facts.iter().map(|fact| alert(fact, now)).partition(|alert| alert.firing);

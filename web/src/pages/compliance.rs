@@ -61,7 +61,11 @@ struct PolicyView {
 }
 
 /// `GET /compliance`
-pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, Query(part): Query<Part>) -> Result<Response, PageError> {
+pub(crate) async fn get(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
     let now = site.now();
     let mut checks: Vec<_> = site.objects.checks.state().iter().map(|check| check_view(check, now)).collect();
     checks.sort_by_key(|check| (std::cmp::Reverse(check.order), check.name.clone()));
@@ -110,8 +114,10 @@ fn check_view(check: &ComplianceCheck, now: UtcMillis) -> CheckView {
 }
 
 fn policy_view(policy: &CompliancePolicy) -> PolicyView {
-    let regulations: Vec<_> = policy.spec.regulations.iter().map(|regulation| format!("{regulation:?}").to_uppercase()).collect();
-    let entities: Vec<_> = policy.spec.entities.iter().map(|entity| format!("{} (at most {})", entity.name, entity.maximum)).collect();
+    let regulations: Vec<_> =
+        policy.spec.regulations.iter().map(|regulation| format!("{regulation:?}").to_uppercase()).collect();
+    let entities: Vec<_> =
+        policy.spec.entities.iter().map(|entity| format!("{} (at most {})", entity.name, entity.maximum)).collect();
     PolicyView {
         name: format!("{}/{}", policy.namespace().unwrap_or_default(), policy.name_any()),
         regulations: if regulations.is_empty() { "none named".to_string() } else { regulations.join(", ") },

@@ -43,7 +43,11 @@ pub(crate) struct Wanted {
 }
 
 /// `GET /ledger?before=SEQUENCE`
-pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, Query(wanted): Query<Wanted>) -> Result<Response, PageError> {
+pub(crate) async fn get(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, PageError> {
     let now = site.now();
     let entries = facts::ledger(&site.records, wanted.before, PAGE).await?;
     let live = Live {
@@ -56,6 +60,8 @@ pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, 
         return html(&Fragment { live });
     }
     let kubectl = ["homeostat audit verify".to_string(), "kubectl get events -A".to_string()];
-    let href = wanted.before.map_or_else(|| "/ledger?part=live".to_string(), |before| format!("/ledger?part=live&before={before}"));
+    let href = wanted
+        .before
+        .map_or_else(|| "/ledger?part=live".to_string(), |before| format!("/ledger?part=live&before={before}"));
     html(&Page { chrome: site.chrome(&session, "/ledger", "Ledger", &kubectl), live, href })
 }

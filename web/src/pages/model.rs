@@ -52,6 +52,7 @@ struct Live {
     card: ModelCard,
     charts: Vec<ChartView>,
     traffic: Vec<(String, u8)>,
+    datasets: Vec<DatasetView>,
     versions: Vec<VersionView>,
     diagnosis: Option<DiagnosisView>,
     decision: Option<LastDecision>,
@@ -81,6 +82,15 @@ struct VersionView {
     digest: Option<(String, String)>,
     baseline: Option<String>,
     created_ms: i64,
+}
+
+/// A Dataset that the model uses.
+struct DatasetView {
+    name: String,
+    purpose: &'static str,
+    tone: Tone,
+    /// `600 records`, or what is wrong.
+    state: String,
 }
 
 struct DiagnosisView {
@@ -134,7 +144,8 @@ pub(crate) async fn get(
         "live" => return html(&LiveFragment { live: live(&site, &model).await? }),
         _ => {}
     }
-    let kubectl = [format!("kubectl describe model {name} -n {namespace}"), format!("homeostat why {name} -n {namespace}")];
+    let kubectl =
+        [format!("kubectl describe model {name} -n {namespace}"), format!("homeostat why {name} -n {namespace}")];
     html(&Page {
         chrome: site.chrome(&session, "/", format!("{namespace}/{name}"), &kubectl),
         live: live(&site, &model).await?,
@@ -186,12 +197,15 @@ async fn live(site: &Site, model: &Model) -> Result<Live, PageError> {
     let mut versions: Vec<_> = versions(site, model).iter().map(|version| version_view(version, model, now)).collect();
     versions.sort_by_key(|version| std::cmp::Reverse((version.created_ms, version.name.clone())));
     let runs = site.objects.runs.state();
-    let runs = sorted(runs.iter().map(|run| &**run).filter(|run| run.namespace() == model.namespace() && run.spec.model == key.name));
+    let runs = sorted(
+        runs.iter().map(|run| &**run).filter(|run| run.namespace() == model.namespace() && run.spec.model == key.name),
+    );
     let alerts = facts::alerts(&site.records, Some(&key), 10, now).await?;
     let decisions = facts::decisions(&site.records, Some(&key), 12).await?;
     Ok(Live {
         charts: charts.collect(),
         traffic: status.traffic.iter().map(|traffic| (traffic.version.clone(), traffic.weight)).collect(),
+        datasets: datasets(site, model),
         versions,
         diagnosis: facts::diagnosis(&site.records, &key).await?.map(|found| diagnosis_view(found, now)),
         decision: status.last_decision.as_ref().map(|last| LastDecision {
@@ -205,6 +219,29 @@ async fn live(site: &Site, model: &Model) -> Result<Live, PageError> {
         conditions: condition_lines(&status.conditions, now),
         card,
     })
+}
+
+fn datasets(site: &Site, model: &Model) -> Vec<DatasetView> {
+    let namespace = model.namespace().unwrap_or_default();
+    let golden = model.spec.evaluation.golden.iter().map(|reference| (&reference.name, "golden probes"));
+    let fresh = model.spec.retraining.iter().map(|retraining| (&retraining.dataset.name, "fresh records"));
+    let view = |(name, purpose): (&String, &'static str)| {
+        let status = find(&site.objects.datasets, &namespace, name)
+            .ok()
+            .map(|dataset| dataset.status.clone().unwrap_or_default());
+        let ready = status.as_ref().and_then(|status| condition(&status.conditions, homeostat_crds::conditions::READY));
+        let (tone, state) = match (&status, ready) {
+            (None, _) => (Tone::Bad, "does not exist".to_string()),
+            (Some(status), Some(ready)) if ready.status == "True" => (
+                Tone::Ok,
+                status.records.map_or_else(|| "grows".to_string(), |n| format!("{} records", crate::words::grouped(n))),
+            ),
+            (Some(_), Some(ready)) if ready.status == "False" => (Tone::Bad, ready.message.clone()),
+            _ => (Tone::Unknown, "not looked at yet".to_string()),
+        };
+        DatasetView { name: name.clone(), purpose, tone, state }
+    };
+    golden.chain(fresh).map(view).collect()
 }
 
 fn unit(metric: &str) -> &'static str {
@@ -244,7 +281,11 @@ fn version_view(version: &ModelVersion, model: &Model, now: UtcMillis) -> Versio
         created: created.map(|time| Moment::new(time, now)),
         digest: version.spec.artifact.as_ref().map(|artifact| (short(&artifact.sha256), artifact.sha256.clone())),
         baseline: status.baseline.map(|baseline| {
-            format!("baseline of {} observations, frozen {}", crate::words::grouped(baseline.n), crate::words::relative(millis(&baseline.frozen_at), now))
+            format!(
+                "baseline of {} observations, frozen {}",
+                crate::words::grouped(baseline.n),
+                crate::words::relative(millis(&baseline.frozen_at), now)
+            )
         }),
         created_ms: created.map_or(0, |time| time.0),
         name,

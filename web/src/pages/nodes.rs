@@ -28,11 +28,16 @@ struct Live {
 }
 
 /// `GET /nodes`
-pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, Query(part): Query<Part>) -> Result<Response, PageError> {
+pub(crate) async fn get(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
     let now = site.now();
     let versions = site.objects.versions.state();
     let nodes = site.objects.nodes.state();
-    let mut nodes: Vec<_> = nodes.iter().map(|held| node(held, versions.iter().map(|version| &**version), now)).collect();
+    let mut nodes: Vec<_> =
+        nodes.iter().map(|held| node(held, versions.iter().map(|version| &**version), now)).collect();
     nodes.sort_by(|left, right| left.name.cmp(&right.name));
     let live = Live { nodes, read: !site.objects.unread().contains(&"GpuNode") };
     if part.live() {

@@ -55,7 +55,11 @@ struct Agent {
 }
 
 /// `GET /`
-pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, Query(part): Query<Part>) -> Result<Response, PageError> {
+pub(crate) async fn get(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
     let live = live(&site).await?;
     if part.live() {
         return html(&Fragment { live });
@@ -72,7 +76,13 @@ async fn live(site: &Site) -> Result<Live, PageError> {
     }
     sort(&mut cards);
     let versions = site.objects.versions.state();
-    let mut nodes: Vec<_> = site.objects.nodes.state().iter().map(|held| node(held, versions.iter().map(|version| &**version), now)).collect();
+    let mut nodes: Vec<_> = site
+        .objects
+        .nodes
+        .state()
+        .iter()
+        .map(|held| node(held, versions.iter().map(|version| &**version), now))
+        .collect();
     nodes.sort_by(|left, right| left.name.cmp(&right.name));
     let decisions = facts::decisions(&site.records, None, 8).await?;
     let seen = facts::agents(&site.records).await?;
@@ -87,20 +97,33 @@ async fn live(site: &Site) -> Result<Live, PageError> {
 }
 
 /// What was heard last of each agent: from its own stream where the records know it, else from its node's status.
-fn agents(nodes: &[NodeView], seen: &std::collections::BTreeMap<String, Option<UtcMillis>>, now: UtcMillis) -> Vec<Agent> {
+fn agents(
+    nodes: &[NodeView],
+    seen: &std::collections::BTreeMap<String, Option<UtcMillis>>,
+    now: UtcMillis,
+) -> Vec<Agent> {
     let newest = |node: &NodeView| match seen.get(&node.name).copied().flatten() {
         Some(time) => Some(Moment::new(time, now)),
         None => node.report.clone(),
     };
-    nodes.iter().map(|node| Agent { name: node.name.clone(), seen: newest(node), tone: node.tone, state: node.state.clone() }).collect()
+    nodes
+        .iter()
+        .map(|node| Agent { name: node.name.clone(), seen: newest(node), tone: node.tone, state: node.state.clone() })
+        .collect()
 }
 
 /// The card of a model with the series behind its metrics.
-pub(crate) async fn read_card(site: &Site, model: &Model, windows: u32, now: UtcMillis) -> Result<(ModelCard, Vec<Series>), PageError> {
+pub(crate) async fn read_card(
+    site: &Site,
+    model: &Model,
+    windows: u32,
+    now: UtcMillis,
+) -> Result<(ModelCard, Vec<Series>), PageError> {
     let namespace = model.namespace().unwrap_or_default();
     let key = ModelKey::new(namespace.clone(), model.name_any());
     let policy = site.objects.policies.state().into_iter().find(|policy| {
-        policy.name_any() == model.spec.decay_policy_ref.name && policy.namespace().as_deref() == Some(namespace.as_str())
+        policy.name_any() == model.spec.decay_policy_ref.name
+            && policy.namespace().as_deref() == Some(namespace.as_str())
     });
     let marks = facts::marks(&site.records, &key).await?;
     let mut series = Vec::new();
@@ -108,9 +131,14 @@ pub(crate) async fn read_card(site: &Site, model: &Model, windows: u32, now: Utc
         let read = site.series.series(&site.records, &key, policy.as_deref(), entry, windows, now).await?;
         series.push(Series { marks: marks.clone(), ..read });
     }
-    let of_model = |namespace_of: Option<String>, name: &str| namespace_of.as_deref() == Some(&namespace) && name == key.name;
+    let of_model =
+        |namespace_of: Option<String>, name: &str| namespace_of.as_deref() == Some(&namespace) && name == key.name;
     let versions = site.objects.versions.state();
-    let versions: Vec<_> = versions.iter().filter(|version| of_model(version.namespace(), &version.spec.model)).map(|version| &**version).collect();
+    let versions: Vec<_> = versions
+        .iter()
+        .filter(|version| of_model(version.namespace(), &version.spec.model))
+        .map(|version| &**version)
+        .collect();
     let runs = site.objects.runs.state();
     let runs: Vec<_> = runs.iter().filter(|run| of_model(run.namespace(), &run.spec.model)).map(|run| &**run).collect();
     let evidence = Evidence {

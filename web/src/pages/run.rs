@@ -52,7 +52,10 @@ pub(crate) async fn get(
     if part.live() {
         return html(&Fragment { live });
     }
-    let kubectl = [format!("kubectl describe retrainingrun {name} -n {namespace}"), format!("kubectl get retrainingrun {name} -n {namespace} -w")];
+    let kubectl = [
+        format!("kubectl describe retrainingrun {name} -n {namespace}"),
+        format!("kubectl get retrainingrun {name} -n {namespace} -w"),
+    ];
     let chrome = site.chrome(&session, "/runs", format!("Run {namespace}/{name}"), &kubectl);
     html(&Page { chrome, live, href: format!("/runs/{namespace}/{name}") })
 }

@@ -31,7 +31,11 @@ struct Live {
 }
 
 /// `GET /runs`
-pub(crate) async fn get(Signed(session): Signed, State(site): State<Arc<Site>>, Query(part): Query<Part>) -> Result<Response, PageError> {
+pub(crate) async fn get(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
     let now = site.now();
     let runs = site.objects.runs.state();
     let live = Live {

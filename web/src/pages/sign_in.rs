@@ -58,8 +58,15 @@ pub(crate) struct Link {
 pub(crate) async fn get(Maybe(session): Maybe, State(site): State<Arc<Site>>, Query(link): Query<Link>) -> Response {
     match link.token {
         None => page(&site, StatusCode::OK, None, session),
-        Some(token) if accepts(&site, &token) => enter(&site, session.map_or_else(|| DEFAULT_USER.to_string(), |session| session.user)),
-        Some(_) => page(&site, StatusCode::UNAUTHORIZED, Some("This token is not the current one: take the link that was printed last."), session),
+        Some(token) if accepts(&site, &token) => {
+            enter(&site, session.map_or_else(|| DEFAULT_USER.to_string(), |session| session.user))
+        }
+        Some(_) => page(
+            &site,
+            StatusCode::UNAUTHORIZED,
+            Some("This token is not the current one: take the link that was printed last."),
+            session,
+        ),
     }
 }
 
@@ -78,7 +85,12 @@ pub(crate) struct Entry {
 pub(crate) async fn post(Maybe(session): Maybe, State(site): State<Arc<Site>>, Form(entry): Form<Entry>) -> Response {
     let known = session.as_ref().is_some_and(|session| site.signer.equal(&session.csrf, &entry.csrf));
     if !known && !accepts(&site, &entry.token) {
-        return page(&site, StatusCode::UNAUTHORIZED, Some("This token is not the current one: take the one that was printed last."), session);
+        return page(
+            &site,
+            StatusCode::UNAUTHORIZED,
+            Some("This token is not the current one: take the one that was printed last."),
+            session,
+        );
     }
     match user_name(&entry.name) {
         Ok(user) => enter(&site, user),
@@ -96,7 +108,11 @@ pub(crate) struct Leave {
 }
 
 /// `POST /sign-out`
-pub(crate) async fn sign_out(Signed(session): Signed, State(site): State<Arc<Site>>, Form(leave): Form<Leave>) -> Result<Response, PageError> {
+pub(crate) async fn sign_out(
+    Signed(session): Signed,
+    State(site): State<Arc<Site>>,
+    Form(leave): Form<Leave>,
+) -> Result<Response, PageError> {
     if !site.signer.equal(&leave.csrf, &session.csrf) {
         return Err(PageError::Forged);
     }

@@ -103,7 +103,8 @@ pub(crate) async fn post(
 
 /// The merge patch of a form.
 fn patch(form: &Steering, now: UtcMillis) -> Result<(Action, Value), String> {
-    let action = Action::parse(&form.action).ok_or_else(|| format!("{:?} is no steering action: use the buttons of the page", form.action))?;
+    let action = Action::parse(&form.action)
+        .ok_or_else(|| format!("{:?} is no steering action: use the buttons of the page", form.action))?;
     let reason = form.reason.trim();
     if reason.is_empty() {
         return Err("the reason is missing: say in a few words why, it goes into the ledger with your name".to_string());
@@ -145,7 +146,9 @@ mod tests {
 
     #[test]
     fn each_action_is_one_small_patch() {
-        let steering = |action: &str| patch(&form(action, " because "), UtcMillis(0)).map(|(_, patch)| patch["spec"]["steering"].clone());
+        let steering = |action: &str| {
+            patch(&form(action, " because "), UtcMillis(0)).map(|(_, patch)| patch["spec"]["steering"].clone())
+        };
         assert_eq!(steering("promote"), Ok(json!({"promote": "atlas-v2", "reason": "because"})));
         assert_eq!(steering("resume"), Ok(json!({"hold": false, "reason": "because"})));
         assert_eq!(steering("retrain"), Ok(json!({"retrain": "1970-01-01T00:00:00.000Z", "reason": "because"})));

@@ -47,7 +47,7 @@ pub(crate) struct AlertView {
 pub(crate) fn alert(fact: &AlertFact, now: UtcMillis) -> AlertView {
     let firing = fact.until.is_none();
     AlertView {
-        name: crate::words::spaced(&fact.name),
+        name: fact.name.clone(),
         href: fact.model.as_ref().map(|model| format!("/models/{model}")),
         model: fact.model.clone(),
         tone: match (firing, fact.severity.as_str()) {
@@ -76,6 +76,7 @@ pub(crate) struct Note {
 }
 
 fn note(name: &str, text: &str) -> Note {
-    let link = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) && !text.contains(char::is_whitespace);
+    let link =
+        ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme)) && !text.contains(char::is_whitespace);
     Note { name: crate::words::spaced(name).replace('_', " "), text: text.to_string(), link }
 }

@@ -146,14 +146,73 @@ pub(crate) fn headline(cards: &[ModelCard], read: bool) -> Headline {
     match cards.len() {
         _ if !read => line(Tone::Unknown, "The models could not be read yet".to_string()),
         0 => line(Tone::Unknown, "No models yet".to_string()),
-        _ if needing > 0 => {
-            line(Tone::Bad, format!("{} {} you", count(needing, "model", "models"), if needing == 1 { "needs" } else { "need" }))
-        }
+        _ if needing > 0 => line(
+            Tone::Bad,
+            format!("{} {} you", count(needing, "model", "models"), if needing == 1 { "needs" } else { "need" }),
+        ),
         total if unknown == total => line(Tone::Unknown, "Nothing can be said yet".to_string()),
         total if more.is_none() => match total {
             1 => line(Tone::Ok, "The one model is as declared".to_string()),
             total => line(Tone::Ok, format!("All {total} models are as declared")),
         },
-        total => line(if unknown > 0 { Tone::Unknown } else { Tone::Work }, format!("None of {} needs you", count(total, "model", "models"))),
+        total => line(
+            if unknown > 0 { Tone::Unknown } else { Tone::Work },
+            format!("None of {} needs you", count(total, "model", "models")),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, need: Need) -> ModelCard {
+        ModelCard {
+            namespace: "ml".into(),
+            name: name.into(),
+            href: String::new(),
+            need,
+            tone: Tone::Ok,
+            sentence: String::new(),
+            stable: None,
+            stable_since: None,
+            canary: None,
+            chips: Vec::new(),
+            metrics: Vec::new(),
+            next: None,
+        }
+    }
+
+    #[test]
+    fn the_headline_counts_and_never_turns_missing_into_well() {
+        let says = |needs: &[Need], read| {
+            let cards: Vec<_> = needs.iter().map(|need| of("x", *need)).collect();
+            let Headline { tone, text, more } = headline(&cards, read);
+            (tone, text, more.unwrap_or_default())
+        };
+        assert_eq!(says(&[], false), (Tone::Unknown, "The models could not be read yet".into(), String::new()));
+        assert_eq!(says(&[], true).1, "No models yet");
+        assert_eq!(
+            says(&[Need::None, Need::None], true),
+            (Tone::Ok, "All 2 models are as declared".into(), String::new())
+        );
+        assert_eq!(says(&[Need::None, Need::Person], true).1, "1 model needs you");
+        assert_eq!(
+            says(&[Need::NoData, Need::Down], true),
+            (Tone::Bad, "2 models need you".into(), "1 without data".into())
+        );
+        assert_eq!(
+            says(&[Need::None, Need::Unknown], true),
+            (Tone::Unknown, "None of 2 models needs you".into(), "1 not judged yet".into())
+        );
+        assert_eq!(says(&[Need::Unknown], true).0, Tone::Unknown);
+        assert_eq!(says(&[Need::None, Need::Working], true).2, "1 being worked on");
+    }
+
+    #[test]
+    fn those_in_need_come_first() {
+        let mut cards = vec![of("b", Need::None), of("a", Need::None), of("z", Need::Down), of("m", Need::Working)];
+        sort(&mut cards);
+        assert_eq!(cards.iter().map(|card| card.name.as_str()).collect::<Vec<_>>(), ["z", "m", "a", "b"]);
     }
 }

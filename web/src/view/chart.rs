@@ -42,7 +42,8 @@ pub(crate) fn spark(series: &Series, label: &str) -> Spark {
     let span = (series.to.0 - series.from.0).max(1) as f64;
     let x = |time: i64| ((time - series.from.0) as f64 / span * WIDTH).clamp(0.0, WIDTH);
     let values = series.points.iter().map(|point| point.value).chain(series.threshold);
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) =
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     let room = ((high - low) * 0.15).max(high.abs() * 0.02).max(1e-9);
     let (low, high) = (low - room, high + room);
     let y = |value: f64| (HEIGHT - (value - low) / (high - low) * HEIGHT).clamp(0.0, HEIGHT);
@@ -71,9 +72,16 @@ pub(crate) fn spark(series: &Series, label: &str) -> Spark {
             .marks
             .iter()
             .filter(|mark| (series.from..=series.to).contains(&mark.time))
-            .map(|mark| SparkMark { x: format!("{:.1}", x(mark.time.0)), class: mark.kind.class(), label: mark.label.clone() })
+            .map(|mark| SparkMark {
+                x: format!("{:.1}", x(mark.time.0)),
+                class: mark.kind.class(),
+                label: mark.label.clone(),
+            })
             .collect(),
-        gaps: gaps(series).into_iter().map(|(from, to)| (format!("{:.1}", x(from)), format!("{:.1}", x(to) - x(from)))).collect(),
+        gaps: gaps(series)
+            .into_iter()
+            .map(|(from, to)| (format!("{:.1}", x(from)), format!("{:.1}", x(to) - x(from))))
+            .collect(),
         label: describe(series, label),
     }
 }

@@ -6,10 +6,10 @@ use homeostat_crds::model::QualityStatus;
 use homeostat_crds::policy::MetricRuleSpec;
 use homeostat_quality::registry::{self, Direction};
 
+use super::Tone;
 use super::chart::{Spark, spark};
 use super::series::Series;
 use super::standing::no_data;
-use super::Tone;
 use crate::words::{grouped, value};
 
 /// One metric of a model.
@@ -24,15 +24,10 @@ pub(crate) struct MetricView {
     pub(crate) word: String,
     /// In its unit; absent without data.
     pub(crate) value: Option<String>,
-    /// `0.881–0.942`
-    pub(crate) interval: Option<String>,
-    /// Samples behind it.
-    pub(crate) n: String,
+    /// How sure that is: `95 %: 0.881–0.942, n 1 204 · baseline 0.942 · beyond in 3 of 4 windows`
+    pub(crate) sure: String,
     /// `must be at least 0.900`
     pub(crate) bound: Option<String>,
-    pub(crate) baseline: Option<String>,
-    /// `3 of 4 windows`
-    pub(crate) breached: Option<String>,
     pub(crate) spark: Spark,
 }
 
@@ -47,13 +42,19 @@ pub(crate) fn rule_of<'a>(policy: Option<&'a DecayPolicy>, name: &str) -> Option
 }
 
 /// One metric, from its entry in the status.
-pub(crate) fn metric(entry: &QualityStatus, policy: Option<&DecayPolicy>, series: &Series, now: UtcMillis) -> MetricView {
+pub(crate) fn metric(
+    entry: &QualityStatus,
+    policy: Option<&DecayPolicy>,
+    series: &Series,
+    now: UtcMillis,
+) -> MetricView {
     let metric = registry_name(policy, &entry.name);
     let missing = entry.outcome == "NoData";
     let show = |number: f64| value(metric, number);
     MetricView {
         name: entry.name.clone(),
-        help: registry::metric(metric).map_or_else(|| "A query to Prometheus.".to_string(), |metric| metric.help.to_string()),
+        help: registry::metric(metric)
+            .map_or_else(|| "A query to Prometheus.".to_string(), |metric| metric.help.to_string()),
         tone: Tone::of(&entry.outcome),
         word: match entry.outcome.as_str() {
             "Healthy" => "healthy".to_string(),
@@ -65,19 +66,25 @@ pub(crate) fn metric(entry: &QualityStatus, policy: Option<&DecayPolicy>, series
         },
         // A value that is no longer fed is history, not the state.
         value: entry.value.filter(|_| !missing).map(show),
-        interval: match (&entry.interval, missing) {
-            (Some(interval), false) => match interval[..] {
-                [low, high] => Some(format!("{}–{}", show(low), show(high))),
-                _ => None,
-            },
-            _ => None,
-        },
-        n: grouped(entry.n),
+        sure: sure(entry, missing, show),
         bound: entry.threshold.map(|threshold| format!("{} {}", side(entry, policy), show(threshold))),
-        baseline: entry.baseline.map(show),
-        breached: entry.breached.as_ref().map(|text| format!("{} windows", text.replace('/', " of "))),
         spark: spark(series, &entry.name),
     }
+}
+
+fn sure(entry: &QualityStatus, missing: bool, show: impl Fn(f64) -> String) -> String {
+    let mut parts = Vec::new();
+    if !missing {
+        match entry.interval.as_deref() {
+            Some([low, high]) => parts.push(format!("95 %: {}–{}, n {}", show(*low), show(*high), grouped(entry.n))),
+            _ => parts.push(format!("n {}", grouped(entry.n))),
+        }
+    }
+    parts.extend(entry.baseline.map(|baseline| format!("baseline {}", show(baseline))));
+    if let Some(breached) = entry.breached.as_ref().filter(|breached| !missing && !breached.starts_with("0/")) {
+        parts.push(format!("beyond in {} windows", breached.replace('/', " of ")));
+    }
+    parts.join(" · ")
 }
 
 fn side(entry: &QualityStatus, policy: Option<&DecayPolicy>) -> &'static str {
@@ -114,16 +121,15 @@ mod tests {
     fn a_degraded_metric_says_by_how_much_and_how_sure() {
         let view = metric(&entry("Degraded"), None, &Series::default(), UtcMillis(0));
         assert_eq!(view.value.as_deref(), Some("0.712"));
-        assert_eq!(view.interval.as_deref(), Some("0.660–0.760"));
+        assert_eq!(view.sure, "95 %: 0.660–0.760, n 1\u{202f}204 · baseline 0.940 · beyond in 3 of 4 windows");
         assert_eq!(view.bound.as_deref(), Some("at least 0.910"));
-        assert_eq!(view.breached.as_deref(), Some("3 of 4 windows"));
         assert_eq!(view.tone, Tone::Bad);
     }
 
     #[test]
     fn missing_data_shows_no_value_and_no_health() {
         let view = metric(&entry("NoData"), None, &Series::default(), UtcMillis(0));
-        assert_eq!((view.value, view.interval, view.tone), (None, None, Tone::Unknown));
+        assert_eq!((view.value, view.sure.as_str(), view.tone), (None, "baseline 0.940", Tone::Unknown));
         assert_eq!(view.word, "no data yet");
     }
 }

@@ -56,7 +56,11 @@ pub(crate) struct ReplicaView {
 }
 
 /// A node, with what runs on it.
-pub(crate) fn node<'a>(node: &GpuNode, versions: impl IntoIterator<Item = &'a ModelVersion>, now: UtcMillis) -> NodeView {
+pub(crate) fn node<'a>(
+    node: &GpuNode,
+    versions: impl IntoIterator<Item = &'a ModelVersion>,
+    now: UtcMillis,
+) -> NodeView {
     let name = node.name_any();
     let status = node.status.clone().unwrap_or_default();
     let report = status.last_report.as_ref().map(millis);
@@ -69,11 +73,17 @@ pub(crate) fn node<'a>(node: &GpuNode, versions: impl IntoIterator<Item = &'a Mo
             name: gpu.name.clone(),
             memory: bytes(gpu.memory_bytes),
             health: gpu.health.clone(),
-            tone: if gpu.health == "Healthy" { Tone::Ok } else { Tone::Bad },
+            tone: match gpu.health.as_str() {
+                "Healthy" if report_old => Tone::Unknown,
+                "Healthy" => Tone::Ok,
+                _ => Tone::Bad,
+            },
         })
         .collect();
     let mut chips = Vec::new();
-    for (set, word) in [(node.spec.cordon, "cordoned"), (node.spec.drain, "draining"), (!status.drained_for.is_empty(), "drained")] {
+    for (set, word) in
+        [(node.spec.cordon, "cordoned"), (node.spec.drain, "draining"), (!status.drained_for.is_empty(), "drained")]
+    {
         if set {
             chips.push(word.to_string());
         }
@@ -97,7 +107,7 @@ pub(crate) fn node<'a>(node: &GpuNode, versions: impl IntoIterator<Item = &'a Mo
         gpus,
         report: report.map(|time| Moment::new(time, now)),
         report_old,
-        replicas: replicas(&name, versions),
+        replicas: replicas(&name, versions, report_old),
         conditions: condition_lines(&status.conditions, now),
         name,
     }
@@ -105,7 +115,11 @@ pub(crate) fn node<'a>(node: &GpuNode, versions: impl IntoIterator<Item = &'a Mo
 
 fn state(node: &GpuNode, gpus: &[GpuView], report: Option<UtcMillis>, now: UtcMillis) -> (Tone, String) {
     let conditions = node.status.as_ref().map_or(&[][..], |status| &status.conditions[..]);
-    let says = |kind| condition(conditions, kind).filter(|condition| condition.status == "False").map(|condition| condition.message.clone());
+    let says = |kind| {
+        condition(conditions, kind)
+            .filter(|condition| condition.status == "False")
+            .map(|condition| condition.message.clone())
+    };
     if let Some(gpu) = gpus.iter().find(|gpu| gpu.tone == Tone::Bad) {
         return (Tone::Bad, format!("GPU {}: {}", gpu.index, gpu.health));
     }
@@ -122,7 +136,7 @@ fn state(node: &GpuNode, gpus: &[GpuView], report: Option<UtcMillis>, now: UtcMi
     }
 }
 
-fn replicas<'a>(node: &str, versions: impl IntoIterator<Item = &'a ModelVersion>) -> Vec<ReplicaView> {
+fn replicas<'a>(node: &str, versions: impl IntoIterator<Item = &'a ModelVersion>, old: bool) -> Vec<ReplicaView> {
     let mut replicas: Vec<_> = versions
         .into_iter()
         .flat_map(|version| {
@@ -130,8 +144,12 @@ fn replicas<'a>(node: &str, versions: impl IntoIterator<Item = &'a ModelVersion>
             assignments.iter().filter(|assignment| assignment.node == node).map(|assignment| ReplicaView {
                 version: version.name_any(),
                 replica: assignment.replica.clone(),
-                phase: if assignment.phase.is_empty() { "Unknown".to_string() } else { assignment.phase.clone() },
-                tone: Tone::of(&assignment.phase),
+                phase: match (assignment.phase.as_str(), old) {
+                    ("", _) => "Unknown".to_string(),
+                    (phase, true) => format!("{phase} when last heard of"),
+                    (phase, false) => phase.to_string(),
+                },
+                tone: if old { Tone::Unknown } else { Tone::of(&assignment.phase) },
                 message: assignment.message.clone(),
             })
         })
@@ -156,7 +174,8 @@ mod tests {
         let now = UtcMillis(1_779_000_000_000);
         let mut silent = GpuNode::new("node-a", GpuNodeSpec::default());
         assert_eq!(node(&silent, [], now).state, "no report yet");
-        silent.status = Some(GpuNodeStatus { last_report: Some(at(now.minus(Duration::from_secs(600)))), ..Default::default() });
+        silent.status =
+            Some(GpuNodeStatus { last_report: Some(at(now.minus(Duration::from_secs(600)))), ..Default::default() });
         let view = node(&silent, [], now);
         assert_eq!((view.tone, view.state.as_str()), (Tone::Unknown, "no report since 06:30"));
     }
@@ -164,7 +183,13 @@ mod tests {
     #[test]
     fn a_gpu_in_trouble_is_named() {
         let now = UtcMillis(1_779_000_000_000);
-        let gpu = GpuStatus { index: 1, uuid: "GPU-1".into(), name: "H100".into(), memory_bytes: 80 << 30, health: "XID 79: fell off the bus".into() };
+        let gpu = GpuStatus {
+            index: 1,
+            uuid: "GPU-1".into(),
+            name: "H100".into(),
+            memory_bytes: 80 << 30,
+            health: "XID 79: fell off the bus".into(),
+        };
         let mut sick = GpuNode::new("node-a", GpuNodeSpec::default());
         sick.status = Some(GpuNodeStatus { last_report: Some(at(now)), gpus: vec![gpu], ..Default::default() });
         let view = node(&sick, [], now);

@@ -115,7 +115,9 @@ pub(crate) fn phase_words(run: &RetrainingRun) -> String {
         Some("Training") => match status.progress.as_ref().and_then(|progress| Some((progress, percent(progress)?))) {
             Some((progress, percent)) => {
                 let eta = progress.eta_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0);
-                let to_go = eta.map(|seconds| format!(", about {} to go", length(std::time::Duration::from_secs_f64(seconds.min(1e9)))));
+                let to_go = eta.map(|seconds| {
+                    format!(", about {} to go", length(std::time::Duration::from_secs_f64(seconds.min(1e9))))
+                });
                 format!("{percent} % of training done{}", to_go.unwrap_or_default())
             }
             None => "training has begun".to_string(),
@@ -167,7 +169,11 @@ pub(crate) fn funnel(run: &RetrainingRun, stages: &[Stage]) -> Option<FunnelView
     Some(FunnelView {
         lines,
         stages: stages.iter().map(stage).collect(),
-        blobs: blobs.into_iter().filter(|(_, digest)| !digest.is_empty()).map(|(what, digest)| blob(what, digest)).collect(),
+        blobs: blobs
+            .into_iter()
+            .filter(|(_, digest)| !digest.is_empty())
+            .map(|(what, digest)| blob(what, digest))
+            .collect(),
     })
 }
 
@@ -202,7 +208,7 @@ mod tests {
     #[test]
     fn open_runs_come_first() {
         let (open, ended) = (run("Training", None), run("Succeeded", None));
-        let names: Vec<_> = sorted([&ended, &open]).into_iter().map(|run| phase_words(run)).collect();
+        let names: Vec<_> = sorted([&ended, &open]).into_iter().map(phase_words).collect();
         assert_eq!(names, ["training has begun", "succeeded"]);
     }
 }

@@ -80,7 +80,9 @@ impl Series {
         let mut stretches: Vec<Vec<&Point>> = Vec::new();
         for point in self.points.iter().filter(|point| version.is_none_or(|version| point.version == version)) {
             match stretches.last_mut() {
-                Some(stretch) if stretch.last().is_some_and(|last| point.start.0 - last.end.0 <= 2 * self.step_ms) => stretch.push(point),
+                Some(stretch) if stretch.last().is_some_and(|last| point.start.0 - last.end.0 <= 2 * self.step_ms) => {
+                    stretch.push(point)
+                }
                 _ => stretches.push(vec![point]),
             }
         }

@@ -2,7 +2,7 @@
 
 use homeostat_clock::Seed;
 
-use super::{Fact, LEARNT, World, Year};
+use super::{Fact, LEARNT, World};
 
 /// What users are interested in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +75,6 @@ impl Traffic {
     /// The world they live in.
     pub(crate) fn world(&self) -> &World {
         &self.world
-    }
-
-    /// What a user of that year says is right.
-    pub(crate) fn feedback(question: &Question<'_>, year: Year) -> &'static str {
-        question.fact.answer(year)
     }
 }
 
