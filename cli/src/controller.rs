@@ -82,11 +82,14 @@ pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
 
 /// Clients of the cluster that KUBECONFIG or the Pod's service account names; people act by impersonation.
 async fn cluster() -> anyhow::Result<(Client, Arc<dyn homeostat_web::Clients>)> {
-    let config = kube::Config::infer().await.context(
-        "no cluster: set KUBECONFIG, run in a Pod with a service account, or start with --embedded-api",
-    )?;
+    let config = kube::Config::infer()
+        .await
+        .context("no cluster: set KUBECONFIG, run in a Pod with a service account, or start with --embedded-api")?;
     let client = Client::try_from(config.clone()).context("the cluster's API client could not be made")?;
-    client.apiserver_version().await.with_context(|| format!("the Kubernetes API at {} does not answer", config.cluster_url))?;
+    client
+        .apiserver_version()
+        .await
+        .with_context(|| format!("the Kubernetes API at {} does not answer", config.cluster_url))?;
     Ok((client, Arc::new(Impersonating(config))))
 }
 

@@ -9,7 +9,8 @@ pub(crate) fn run(args: &CrdsArgs) -> anyhow::Result<()> {
         match &args.output {
             Some(folder) => {
                 let path = folder.join(format!("{}.yaml", crd.spec.names.plural));
-                std::fs::write(&path, yaml).with_context(|| format!("--output: {} cannot be written", path.display()))?;
+                std::fs::write(&path, yaml)
+                    .with_context(|| format!("--output: {} cannot be written", path.display()))?;
             }
             None => println!("---\n{}", yaml.trim_end()),
         }

@@ -17,6 +17,8 @@ mod faults;
 mod inbox;
 mod manifests;
 mod memory;
+#[cfg(test)]
+mod own_data;
 mod play;
 mod quiz;
 mod report;
@@ -152,7 +154,10 @@ pub async fn plan(args: &DemoArgs) -> anyhow::Result<HostPlan> {
             gpu_every: Duration::from_secs(1),
             ..Timing::default()
         },
-        notice: format!("Demo, scenario {}: the facts are real, the users, their years and the GPUs are simulated.", script.name),
+        notice: format!(
+            "Demo, scenario {}: the facts are real, the users, their years and the GPUs are simulated.",
+            script.name
+        ),
         inbox,
     })
 }

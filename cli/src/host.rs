@@ -79,7 +79,8 @@ impl Host {
     /// # Errors
     /// One line: what could not be had, and what to do.
     pub async fn start(config: HostConfig, shutdown: CancellationToken) -> anyhow::Result<Self> {
-        std::fs::create_dir_all(&config.data).with_context(|| format!("--data: {} cannot be made", config.data.display()))?;
+        std::fs::create_dir_all(&config.data)
+            .with_context(|| format!("--data: {} cannot be made", config.data.display()))?;
         let keys = Keys::open(&config.data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let seed = keys.seed()?;
@@ -222,7 +223,10 @@ pub(crate) async fn serve_api(
     shutdown: &CancellationToken,
 ) -> anyhow::Result<PathBuf> {
     let token = keys.token("api-token")?;
-    let admin = User { name: "admin".to_string(), groups: vec!["system:masters".to_string(), "system:authenticated".to_string()] };
+    let admin = User {
+        name: "admin".to_string(),
+        groups: vec!["system:masters".to_string(), "system:authenticated".to_string()],
+    };
     let tokens = vec![api_serve::Token { token: token.clone(), user: admin }];
     let listener = api_serve::Listener::bind(api, listen, &data.join("api-tls"), tokens)
         .await
@@ -238,9 +242,12 @@ pub(crate) async fn serve_api(
 pub(crate) fn receivers(connect: &ConnectArgs) -> Vec<Receiver> {
     let webhooks = connect.alert_webhooks.iter().enumerate();
     let alertmanagers = connect.alertmanagers.iter().enumerate();
-    let webhook = |(index, url): (usize, &String)| Receiver::Webhook { name: format!("webhook-{index}"), url: url.clone() };
-    let alertmanager =
-        |(index, url): (usize, &String)| Receiver::Alertmanager { name: format!("alertmanager-{index}"), url: url.clone() };
+    let webhook =
+        |(index, url): (usize, &String)| Receiver::Webhook { name: format!("webhook-{index}"), url: url.clone() };
+    let alertmanager = |(index, url): (usize, &String)| Receiver::Alertmanager {
+        name: format!("alertmanager-{index}"),
+        url: url.clone(),
+    };
     webhooks.map(webhook).chain(alertmanagers.map(alertmanager)).collect()
 }
 
@@ -316,7 +323,8 @@ pub(crate) async fn keep_audit(
 }
 
 fn entry(write: &AuditedWrite) -> Entry {
-    let place = if write.namespace.is_empty() { write.name.clone() } else { format!("{}/{}", write.namespace, write.name) };
+    let place =
+        if write.namespace.is_empty() { write.name.clone() } else { format!("{}/{}", write.namespace, write.name) };
     let part = if write.subresource.is_empty() { String::new() } else { format!("/{}", write.subresource) };
     let model = (write.resource == "models").then(|| place.clone());
     Entry {

@@ -17,7 +17,11 @@ impl Keys {
     /// The secrets of the installation in `data`.
     pub(crate) fn open(data: &Path) -> anyhow::Result<Self> {
         let folder = data.join("keys");
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).with_context(|| format!("--data: {} cannot be made", folder.display()))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("--data: {} cannot be made", folder.display()))?;
         Ok(Self { folder })
     }
 
@@ -25,7 +29,8 @@ impl Keys {
     pub(crate) fn bytes(&self, name: &str) -> anyhow::Result<[u8; 32]> {
         let path = self.folder.join(name);
         match std::fs::read_to_string(&path) {
-            Ok(text) => decode(&text).with_context(|| format!("{} is damaged: restore it, or delete it to make a new one", path.display())),
+            Ok(text) => decode(&text)
+                .with_context(|| format!("{} is damaged: restore it, or delete it to make a new one", path.display())),
             Err(error) if error.kind() == ErrorKind::NotFound => self.make(&path),
             Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
         }

@@ -2,8 +2,8 @@
 //!
 //! [`args`] is the command line; each command is one module that wires crates and holds no logic of its own.
 
-pub mod args;
 mod agent;
+pub mod args;
 mod audit;
 mod controller;
 mod crds;

@@ -16,7 +16,8 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
     let kept = args.data.clone();
-    let folder = tempfile::Builder::new().prefix("homeostat-demo-").tempdir().context("no temporary folder is to be had")?;
+    let folder =
+        tempfile::Builder::new().prefix("homeostat-demo-").tempdir().context("no temporary folder is to be had")?;
     let data = kept.unwrap_or_else(|| folder.path().to_path_buf());
     let plan = demo::plan(&args).await?;
     let config = HostConfig {

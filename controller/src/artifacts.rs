@@ -11,9 +11,11 @@ const SUMS: &str = "SHA256SUMS";
 
 /// Why an artifact is not to be had.
 #[derive(Debug, thiserror::Error)]
-pub enum ArtifactError {
+pub(crate) enum ArtifactError {
     /// A file cannot be read.
-    #[error("artifact.uri: {path} cannot be read ({source}): check that the folder exists and that the controller may read it")]
+    #[error(
+        "artifact.uri: {path} cannot be read ({source}): check that the folder exists and that the controller may read it"
+    )]
     Unreadable {
         /// Which.
         path: PathBuf,
@@ -29,7 +31,9 @@ pub enum ArtifactError {
         found: String,
     },
     /// A file is not what SHA256SUMS says.
-    #[error("{file} does not match its digest in SHA256SUMS: it was changed or not copied whole; copy the artifact again")]
+    #[error(
+        "{file} does not match its digest in SHA256SUMS: it was changed or not copied whole; copy the artifact again"
+    )]
     Damaged {
         /// Which.
         file: String,
@@ -41,7 +45,9 @@ pub enum ArtifactError {
         line: usize,
     },
     /// Not in the blob store.
-    #[error("blob {digest} is not in the blob store: give artifact.uri as file:///folder, or wait for the run that makes it")]
+    #[error(
+        "blob {digest} is not in the blob store: give artifact.uri as file:///folder, or wait for the run that makes it"
+    )]
     NoBlob {
         /// Which.
         digest: String,
@@ -54,7 +60,7 @@ pub enum ArtifactError {
 impl ArtifactError {
     /// The condition reason.
     #[must_use]
-    pub fn reason(&self) -> &'static str {
+    pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::OtherArtifact { .. } | Self::Damaged { .. } | Self::Sums { .. } => reason::DIGEST_MISMATCH,
             Self::Unreadable { .. } | Self::NoBlob { .. } | Self::Store(_) => reason::ARTIFACT_UNREADABLE,
@@ -66,7 +72,7 @@ impl ArtifactError {
 ///
 /// # Errors
 /// Says which file is missing or damaged.
-pub async fn import(records: &Records, artifact: &Artifact) -> Result<(), ArtifactError> {
+pub(crate) async fn import(records: &Records, artifact: &Artifact) -> Result<(), ArtifactError> {
     match artifact.uri.strip_prefix("file://") {
         Some(folder) => import_folder(records, Path::new(folder), &artifact.sha256).await,
         None => check_blobs(records, &artifact.sha256).await,
@@ -129,7 +135,12 @@ mod tests {
     fn sums_that_reach_outside_are_refused() {
         let digest = "a".repeat(64);
         assert!(parse(format!("{digest}  model.safetensors\n").as_bytes()).is_ok());
-        for line in [format!("{digest}  ../secret"), format!("{digest} one-space"), "short  file".to_string(), format!("{digest}  ")] {
+        for line in [
+            format!("{digest}  ../secret"),
+            format!("{digest} one-space"),
+            "short  file".to_string(),
+            format!("{digest}  "),
+        ] {
             assert!(matches!(parse(line.as_bytes()), Err(ArtifactError::Sums { line: 1 })), "{line}");
         }
     }

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_clock::{Clock, Seed, UtcMillis};
-use homeostat_crds::{ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun};
+use homeostat_crds::{
+    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
+};
 use homeostat_records::Records;
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::reflector::Store;

@@ -19,13 +19,14 @@ use crate::reconcile::{ReconcileError, compliance_policy, decay_policy};
 use crate::{Context, evaluation};
 
 /// Lengths of reported windows, longest first.
-const STEPS: [Duration; 4] = [Duration::from_secs(60), Duration::from_secs(10), Duration::from_secs(5), Duration::from_secs(1)];
+const STEPS: [Duration; 4] =
+    [Duration::from_secs(60), Duration::from_secs(10), Duration::from_secs(5), Duration::from_secs(1)];
 
 /// Computes and sends the desired state of every node.
 ///
 /// # Errors
 /// When the API or the records do not answer.
-pub async fn push(ctx: &Context) -> Result<(), ReconcileError> {
+pub(crate) async fn push(ctx: &Context) -> Result<(), ReconcileError> {
     assign_work(ctx).await?;
     let models = models(ctx).await?;
     let keys = feedback_keys(ctx, &models).await?;
@@ -43,7 +44,9 @@ pub async fn push(ctx: &Context) -> Result<(), ReconcileError> {
         for row in ctx.records.open_work(Some(&node)).await? {
             match Work::decode(row.item.spec.as_slice()) {
                 Ok(work) => state.work.push(work),
-                Err(error) => tracing::error!(work.id = row.item.id, error = %error, "stored work does not read back; it is left out"),
+                Err(error) => {
+                    tracing::error!(work.id = row.item.id, error = %error, "stored work does not read back; it is left out")
+                }
             }
         }
         ctx.fleet.set_desired(&node, state);
@@ -70,7 +73,9 @@ async fn assign_work(ctx: &Context) -> Result<(), ReconcileError> {
         if row.item.agent.as_deref().is_some_and(|holder| !lost(holder)) {
             continue;
         }
-        let Some(node) = load.iter().min_by_key(|(name, count)| (**count, **name)).map(|(name, _)| *name) else { return Ok(()) };
+        let Some(node) = load.iter().min_by_key(|(name, count)| (**count, **name)).map(|(name, _)| *name) else {
+            return Ok(());
+        };
         ctx.records.assign_work(&row.item.id, node, ctx.now()).await?;
         *load.entry(node).or_default() += 1;
     }
@@ -79,8 +84,14 @@ async fn assign_work(ctx: &Context) -> Result<(), ReconcileError> {
 
 /// The longest reported window that divides every policy's window at least three times, so that breaches show in time.
 fn report_step(ctx: &Context) -> Duration {
-    let windows: Vec<Duration> =
-        ctx.stores.decay_policies.state().iter().filter_map(|policy| decay_policy::parse(policy).ok()).map(|policy| policy.window).collect();
+    let windows: Vec<Duration> = ctx
+        .stores
+        .decay_policies
+        .state()
+        .iter()
+        .filter_map(|policy| decay_policy::parse(policy).ok())
+        .map(|policy| policy.window)
+        .collect();
     let fits = |step: &Duration| {
         windows.iter().all(|window| window.as_millis() % step.as_millis() == 0 && *window >= *step * 3)
     };
@@ -153,7 +164,8 @@ impl Served {
                     targets.push(Target { version: name.clone(), replica: assignment.replica.clone(), weight });
                 }
                 let probes = self.model.spec.evaluation.probes_per_second;
-                let watched = weight > 0 || status.candidate.as_deref() == Some(name.as_str()) || status.stable.is_none();
+                let watched =
+                    weight > 0 || status.candidate.as_deref() == Some(name.as_str()) || status.stable.is_none();
                 if let Some(evaluation) = self.evaluation.as_ref().filter(|_| probes > 0.0 && watched) {
                     state.probes.push(Probe {
                         model: key.clone(),
@@ -202,7 +214,9 @@ impl Served {
         let pinned = self.parsed.steering.pin.as_deref();
         let share = match pinned {
             Some(pin) => u32::from(pin == version) * 100,
-            None => status.traffic.iter().find(|share| share.version == version).map_or(0, |share| u32::from(share.weight)),
+            None => {
+                status.traffic.iter().find(|share| share.version == version).map_or(0, |share| u32::from(share.weight))
+            }
         };
         let replicas = self
             .versions
@@ -224,7 +238,10 @@ async fn feedback_keys(ctx: &Context, models: &[Served]) -> Result<HashMap<Strin
         let api: kube::Api<Secret> = kube::Api::namespaced(ctx.client.clone(), namespace);
         let Some(secret) = api.get_opt(&feedback.secret_ref.name).await? else { continue };
         for (id, key) in secret.data.unwrap_or_default() {
-            keys.insert(format!("{}/{}/{id}", namespace, feedback.secret_ref.name), hex::encode(Sha256::digest(&key.0)));
+            keys.insert(
+                format!("{}/{}/{id}", namespace, feedback.secret_ref.name),
+                hex::encode(Sha256::digest(&key.0)),
+            );
         }
     }
     Ok(keys)

@@ -10,7 +10,7 @@ use crate::reconcile::ReconcileError;
 
 /// A merged evaluation set and its blob.
 #[derive(Clone, Debug)]
-pub struct Evaluation {
+pub(crate) struct Evaluation {
     /// sha256 of the blob.
     pub digest: String,
     /// The set.
@@ -21,15 +21,19 @@ pub struct Evaluation {
 ///
 /// # Errors
 /// When the records do not answer.
-pub async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Evaluation>, String>, ReconcileError> {
+pub(crate) async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Evaluation>, String>, ReconcileError> {
     let namespace = model.namespace().unwrap_or_default();
     if model.spec.evaluation.golden.is_empty() {
         return Ok(Ok(None));
     }
     let mut texts = Vec::new();
     for reference in &model.spec.evaluation.golden {
-        let Some(dataset) = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(&reference.name).within(&namespace)) else {
-            return Ok(Err(format!("spec.evaluation.golden names Dataset {:?}, which does not exist: create it or correct the name", reference.name)));
+        let Some(dataset) = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(&reference.name).within(&namespace))
+        else {
+            return Ok(Err(format!(
+                "spec.evaluation.golden names Dataset {:?}, which does not exist: create it or correct the name",
+                reference.name
+            )));
         };
         let blobs = dataset.status.as_ref().map(|status| status.blobs.clone()).unwrap_or_default();
         if blobs.is_empty() {
@@ -44,8 +48,10 @@ pub async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Evaluation
         Ok(set) => set,
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let bytes = serde_json::to_vec(&set)
-        .map_err(|error| ReconcileError::Corrupt { what: "an evaluation set".to_string(), problem: error.to_string() })?;
+    let bytes = serde_json::to_vec(&set).map_err(|error| ReconcileError::Corrupt {
+        what: "an evaluation set".to_string(),
+        problem: error.to_string(),
+    })?;
     let digest = ctx.records.blobs().put_bytes(&bytes).await?;
     Ok(Ok(Some(Evaluation { digest, set })))
 }
@@ -54,15 +60,17 @@ pub async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Evaluation
 ///
 /// # Errors
 /// When the blob is missing or is none.
-pub async fn read(digest: &str, ctx: &Context) -> Result<EvaluationSet, ReconcileError> {
+pub(crate) async fn read(digest: &str, ctx: &Context) -> Result<EvaluationSet, ReconcileError> {
     let bytes = ctx.records.blobs().get(digest).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| ReconcileError::Corrupt { what: format!("evaluation set {digest}"), problem: error.to_string() })
+    serde_json::from_slice(&bytes).map_err(|error| ReconcileError::Corrupt {
+        what: format!("evaluation set {digest}"),
+        problem: error.to_string(),
+    })
 }
 
 /// Ids of the items whose references are not the ones of the baseline's set (or which it did not have): the *fresh* ones.
 #[must_use]
-pub fn fresh(current: &EvaluationSet, baseline: &EvaluationSet) -> std::collections::BTreeSet<String> {
+pub(crate) fn fresh(current: &EvaluationSet, baseline: &EvaluationSet) -> std::collections::BTreeSet<String> {
     let known: std::collections::HashMap<&str, &Vec<String>> =
         baseline.items.iter().map(|item| (item.id.as_str(), &item.references)).collect();
     let is_fresh = |item: &&homeostat_quality::EvaluationItem| known.get(item.id.as_str()) != Some(&&item.references);

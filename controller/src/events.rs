@@ -27,10 +27,18 @@ impl Events {
         self.publish(object, EventType::Warning, reason, action, note).await;
     }
 
-    async fn publish<K: Resource<DynamicType = ()>>(&self, object: &K, type_: EventType, reason: &str, action: &str, note: &str) {
+    async fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        type_: EventType,
+        reason: &str,
+        action: &str,
+        note: &str,
+    ) {
         // The API refuses notes above 1,024 bytes.
         let note = note.char_indices().take_while(|(at, _)| *at < 1000).map(|(_, c)| c).collect();
-        let event = Event { type_, reason: reason.to_string(), note: Some(note), action: action.to_string(), secondary: None };
+        let event =
+            Event { type_, reason: reason.to_string(), note: Some(note), action: action.to_string(), secondary: None };
         if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
             tracing::warn!(error = %error, event.reason = reason, "could not publish a Kubernetes Event");
         }

@@ -19,6 +19,7 @@ mod events;
 mod placement;
 pub mod prometheus;
 pub mod reconcile;
+mod retention;
 pub mod run;
 mod status;
 mod work;

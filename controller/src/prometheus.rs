@@ -187,7 +187,7 @@ impl PromQl {
 fn grid(from: UtcMillis, to: UtcMillis, step: Duration) -> Result<Vec<UtcMillis>, SourceError> {
     let fail = |problem| SourceError::Range { from, to, step, problem };
     let step_ms = i64::try_from(step.as_millis()).map_err(|_| fail("the step is too long"))?;
-    if step_ms == 0 || step.subsec_nanos() % 1_000_000 != 0 {
+    if step_ms == 0 || !step.subsec_nanos().is_multiple_of(1_000_000) {
         return Err(fail("the step must be a whole number of milliseconds and not zero"));
     }
     if from.0 % 1000 != 0 {

@@ -54,7 +54,11 @@ impl ReconcileError {
 
 /// What to do after an error: soon again on a conflict, otherwise after a while.
 #[expect(clippy::needless_pass_by_value, reason = "the signature that kube's controller asks for")]
-pub fn on_error<K: kube::ResourceExt<DynamicType = ()>>(object: Arc<K>, error: &ReconcileError, _: Arc<Context>) -> Action {
+pub fn on_error<K: kube::ResourceExt<DynamicType = ()>>(
+    object: Arc<K>,
+    error: &ReconcileError,
+    _: Arc<Context>,
+) -> Action {
     if error.is_conflict() {
         return Action::requeue(Duration::from_millis(100));
     }

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use homeostat_clock::{Clock, Seed};
-use homeostat_crds::{ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun};
+use homeostat_crds::{
+    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
+};
 use homeostat_records::Records;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -29,7 +31,7 @@ use crate::reconcile::{
     self, ReconcileError, compliance_check, compliance_policy, dataset, decay_policy, gpu_node, model, model_version,
     retraining_run,
 };
-use crate::{Context, Pace, Stores, desired};
+use crate::{Context, Pace, Stores, desired, retention};
 
 /// What the controller is started with.
 pub struct Config {
@@ -107,7 +109,8 @@ pub async fn start(config: Config, shutdown: CancellationToken) -> Result<Runnin
     let server_config = ServerConfig { listen: config.agents_listen, identity, join_token: config.join_token.clone() };
     let server = Server::bind(server_config, fleet.clone(), config.records.clone(), config.clock.clone()).await?;
     let agents_address = server.local_address();
-    let alerting = Alerting::with_interval(config.records.clone(), config.clock.clone(), config.receivers.clone(), config.resend)?;
+    let alerting =
+        Alerting::with_interval(config.records.clone(), config.clock.clone(), config.receivers.clone(), config.resend)?;
     let prometheus = config.prometheus.as_deref().map(PromQl::new).transpose()?;
 
     let mut tasks = JoinSet::new();
@@ -202,7 +205,9 @@ fn spawn_reconcilers(
         .reconcile_all_on(records());
     let of_model = stores.versions.clone();
     let versions = versions
-        .watches(Api::<Model>::all(client.clone()), watcher::Config::default(), move |model| versions_of(&of_model, &model))
+        .watches(Api::<Model>::all(client.clone()), watcher::Config::default(), move |model| {
+            versions_of(&of_model, &model)
+        })
         .watches(Api::<GpuNode>::all(client.clone()), watcher::Config::default(), {
             let all = stores.versions.clone();
             move |_| all.state().iter().map(|version| ObjectRef::from_obj(&**version)).collect::<Vec<_>>()
@@ -221,7 +226,23 @@ fn spawn_reconcilers(
     run.spawn("decay_policy", decay_policies, decay_policy::reconcile);
     run.spawn("compliance_policy", compliance_policies, compliance_policy::reconcile);
     run.spawn("gpu_node", nodes, gpu_node::reconcile);
+    spawn_retention(ctx.clone(), tasks, shutdown);
     spawn_desired(ctx, tasks, shutdown);
+}
+
+fn spawn_retention(ctx: Arc<Context>, tasks: &mut JoinSet<&'static str>, shutdown: &CancellationToken) {
+    let shutdown = shutdown.clone();
+    tasks.spawn(async move {
+        while tokio::time::timeout(retention::EVERY, shutdown.cancelled()).await.is_err() {
+            if let Err(error) = retention::sweep(&ctx).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "old records could not be swept; trying again later"
+                );
+            }
+        }
+        "retention"
+    });
 }
 
 fn controller<K>(client: &Client, config: &Config) -> Controller<K>
@@ -254,7 +275,11 @@ impl Runner<'_> {
                 .for_each(|result| async move {
                     // Reconciliation errors are logged by `on_error`; these are the watches' own.
                     if let Err(error @ kube::runtime::controller::Error::QueueError(_)) = result {
-                        tracing::warn!(reconciler = name, error = &error as &dyn std::error::Error, "a watch failed; it is opened again");
+                        tracing::warn!(
+                            reconciler = name,
+                            error = &error as &dyn std::error::Error,
+                            "a watch failed; it is opened again"
+                        );
                     }
                 })
                 .await;
@@ -278,7 +303,10 @@ fn spawn_desired(ctx: Arc<Context>, tasks: &mut JoinSet<&'static str>, shutdown:
                 tracing::warn!(error = &error as &dyn std::error::Error, "could not register a node");
             }
             if let Err(error) = desired::push(&ctx).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "could not compute the desired state of the nodes");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not compute the desired state of the nodes"
+                );
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -298,7 +326,9 @@ fn changes(ctx: &Context) -> impl Stream<Item = ()> + use<> {
     let versions = watcher(Api::<ModelVersion>::all(client.clone()), config()).map(|_| ());
     let policies = watcher(Api::<DecayPolicy>::all(client), config()).map(|_| ());
     let pause = ctx.pace.debounce.min(Duration::from_millis(200));
-    stream::select_all([models.boxed(), versions.boxed(), policies.boxed()]).ready_chunks(64).then(move |_| tokio::time::sleep(pause))
+    stream::select_all([models.boxed(), versions.boxed(), policies.boxed()])
+        .ready_chunks(64)
+        .then(move |_| tokio::time::sleep(pause))
 }
 
 /// A tick after each change, at most one every `pause`.

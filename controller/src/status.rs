@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 /// What a condition should say.
 #[derive(Clone, Debug)]
-pub struct ConditionUpdate<'a> {
+pub(crate) struct ConditionUpdate<'a> {
     /// Type.
     pub type_: &'a str,
     /// `True`, `False`, `Unknown`.
@@ -22,7 +22,12 @@ pub struct ConditionUpdate<'a> {
 }
 
 /// Sets a condition; the transition time moves only when the status does.
-pub fn set_condition(conditions: &mut Vec<Condition>, generation: Option<i64>, now: UtcMillis, update: ConditionUpdate<'_>) {
+pub(crate) fn set_condition(
+    conditions: &mut Vec<Condition>,
+    generation: Option<i64>,
+    now: UtcMillis,
+    update: ConditionUpdate<'_>,
+) {
     let mut message = update.message;
     if message.len() > 1024 {
         message = message.chars().take(1000).collect::<String>() + "…";
@@ -50,17 +55,17 @@ pub fn set_condition(conditions: &mut Vec<Condition>, generation: Option<i64>, n
 }
 
 /// The condition of a type, as (status, reason, message).
-pub fn condition<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+pub(crate) fn condition<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
     conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 /// Whether a condition is `True`.
-pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
+pub(crate) fn is_true(conditions: &[Condition], type_: &str) -> bool {
     condition(conditions, type_).is_some_and(|condition| condition.status == "True")
 }
 
 /// `Some(true)` for True, `Some(false)` for False, `None` for Unknown or absent.
-pub fn decided(conditions: &[Condition], type_: &str) -> Option<bool> {
+pub(crate) fn decided(conditions: &[Condition], type_: &str) -> Option<bool> {
     match condition(conditions, type_)?.status.as_str() {
         "True" => Some(true),
         "False" => Some(false),
@@ -69,12 +74,12 @@ pub fn decided(conditions: &[Condition], type_: &str) -> Option<bool> {
 }
 
 /// A Kubernetes time; the epoch for a time outside what Kubernetes can write.
-pub fn time(at: UtcMillis) -> Time {
+pub(crate) fn time(at: UtcMillis) -> Time {
     Time(k8s_openapi::jiff::Timestamp::from_millisecond(at.0).unwrap_or_default())
 }
 
 /// Our time of a Kubernetes time.
-pub fn millis(time: &Time) -> UtcMillis {
+pub(crate) fn millis(time: &Time) -> UtcMillis {
     UtcMillis(time.0.as_millisecond())
 }
 
@@ -82,7 +87,7 @@ pub fn millis(time: &Time) -> UtcMillis {
 ///
 /// # Errors
 /// A conflict when the object has changed since it was read: reconcile again.
-pub async fn write<K, S>(api: &Api<K>, object: &K, old: Option<&S>, new: &S) -> Result<Option<K>, kube::Error>
+pub(crate) async fn write<K, S>(api: &Api<K>, object: &K, old: Option<&S>, new: &S) -> Result<Option<K>, kube::Error>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     S: Serialize,
@@ -126,7 +131,8 @@ mod tests {
     #[test]
     fn the_transition_time_moves_only_with_the_status() {
         let mut conditions = Vec::new();
-        let update = |status, message: &str| ConditionUpdate { type_: "Ready", status, reason: "Ok", message: message.into() };
+        let update =
+            |status, message: &str| ConditionUpdate { type_: "Ready", status, reason: "Ok", message: message.into() };
         set_condition(&mut conditions, Some(1), UtcMillis(1000), update("True", "a"));
         set_condition(&mut conditions, Some(2), UtcMillis(2000), update("True", "b"));
         assert_eq!(millis(&conditions[0].last_transition_time), UtcMillis(1000));

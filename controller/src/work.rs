@@ -11,11 +11,11 @@ use crate::agents::result_from_json;
 use crate::reconcile::ReconcileError;
 
 /// How often retryable work is tried.
-pub const ATTEMPTS: u32 = 3;
+pub(crate) const ATTEMPTS: u32 = 3;
 
 /// How a piece of work stands, over all its attempts.
 #[derive(Clone, Debug)]
-pub enum Standing {
+pub(crate) enum Standing {
     /// Nobody has begun.
     Waiting {
         /// Which attempt.
@@ -36,7 +36,7 @@ pub enum Standing {
 
 /// What work came to.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Digest of the artifact, for training.
     pub artifact: String,
     /// Blobs by role.
@@ -52,7 +52,7 @@ impl Outcome {
     ///
     /// # Errors
     /// When the agent did not give one, which is a fault of the agent.
-    pub fn blob(&self, role: &str) -> Result<&str, ReconcileError> {
+    pub(crate) fn blob(&self, role: &str) -> Result<&str, ReconcileError> {
         self.blobs.get(role).map(String::as_str).ok_or_else(|| ReconcileError::Corrupt {
             what: "a work result".to_string(),
             problem: format!("it has no blob {role:?}"),
@@ -61,7 +61,7 @@ impl Outcome {
 
     /// A figure, zero when the agent did not give it.
     #[must_use]
-    pub fn count(&self, name: &str) -> u64 {
+    pub(crate) fn count(&self, name: &str) -> u64 {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "figures used here are counts")]
         self.figures.get(name).map_or(0, |value| value.max(0.0) as u64)
     }
@@ -72,7 +72,7 @@ impl Outcome {
 ///
 /// # Errors
 /// When the records do not answer.
-pub async fn advance(
+pub(crate) async fn advance(
     ctx: &Context,
     owner: &Owner<'_>,
     name: &str,
@@ -101,12 +101,15 @@ pub async fn advance(
             standing => return Ok(standing),
         }
     }
-    Ok(Standing::Failed { reason: "AttemptsExhausted".to_string(), message: format!("{name} was tried {ATTEMPTS} times") })
+    Ok(Standing::Failed {
+        reason: "AttemptsExhausted".to_string(),
+        message: format!("{name} was tried {ATTEMPTS} times"),
+    })
 }
 
 /// Whom work belongs to.
 #[derive(Clone, Copy, Debug)]
-pub struct Owner<'a> {
+pub(crate) struct Owner<'a> {
     /// Namespace of the object.
     pub namespace: &'a str,
     /// Name of the RetrainingRun or ComplianceCheck.
@@ -128,7 +131,8 @@ fn standing(row: WorkRow) -> Result<Standing, ReconcileError> {
 }
 
 fn outcome(row: &WorkRow) -> Result<Outcome, ReconcileError> {
-    let corrupt = |problem: String| ReconcileError::Corrupt { what: format!("the result of work {}", row.item.id), problem };
+    let corrupt =
+        |problem: String| ReconcileError::Corrupt { what: format!("the result of work {}", row.item.id), problem };
     let result = row.result.as_ref().ok_or_else(|| corrupt("there is none".to_string()))?;
     let result = result_from_json(result).map_err(|error| corrupt(error.to_string()))?;
     Ok(Outcome {

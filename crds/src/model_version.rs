@@ -152,7 +152,7 @@ pub struct ModelVersionStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Assignment {
-    /// `node/index`.
+    /// `node/namespace.version.index`.
     pub replica: String,
     /// Name of the GpuNode.
     pub node: String,

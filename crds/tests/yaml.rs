@@ -1,5 +1,4 @@
 //! `crds/yaml/` holds what the types say, and each rule that forbids a change stands where it cannot be bypassed.
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use homeostat_crds::{DecayPolicy, GpuNode};
@@ -85,13 +87,15 @@ async fn use_kubectl(kubectl: &Kubectl) {
     kubectl.ok(&["wait", condition, "decaypolicy/atlas", "--timeout=20s"]).await.unwrap();
     let table = kubectl.ok(&["get", "decaypolicies"]).await.unwrap();
     assert!(table.contains("READY") && table.contains("REASON") && table.contains("True"), "{table}");
-    // The version does not exist yet: a condition says so, and describe shows it.
-    let described = async || {
+    // The version does not exist yet: condition and event name the field, the reason and the remedy.
+    let told = async || {
         let text = kubectl.ok(&["describe", "model", "atlas"]).await.ok()?;
-        (text.contains("Conditions:") && text.contains("atlas-v1")).then_some(text)
+        (text.contains("Conditions:") && text.contains("homeostat-controller")).then_some(text)
     };
-    let text = wait_for("conditions in kubectl describe", READY, described).await.unwrap();
-    assert!(text.contains("Initial Version:"), "{text}");
+    let text = wait_for("condition and event in kubectl describe", READY, told).await.unwrap();
+    for part in ["ReferenceNotFound", "spec.initialVersion is \"atlas-v1\"", "create it or correct the name"] {
+        assert_eq!(text.matches(part).count(), 2, "{part}: {text}");
+    }
     let explained = kubectl.ok(&["explain", "model.spec.rollout.steps"]).await.unwrap();
     assert!(explained.contains("weight") && explained.contains("Per cent of the traffic"), "{explained}");
     assert!(kubectl.ok(&["api-resources"]).await.unwrap().contains("decaypolicies"));
@@ -135,36 +139,19 @@ async fn what_was_acknowledged_survives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let mut acknowledged: Vec<String> = Vec::new();
-    for round in 0..3 {
+    for (round, kill_after) in [3, 17, 42].into_iter().enumerate() {
         let dev = Dev::start(program(), &data, READY).await.unwrap();
         let policies: Api<DecayPolicy> = Api::default_namespaced(client(&dev.kubeconfig).await.unwrap());
         for name in &acknowledged {
             assert!(policies.get_opt(name).await.unwrap().is_some(), "{name} was acknowledged and is gone");
         }
-        let writer = tokio::spawn(async move {
-            let mut written = Vec::new();
-            for number in 0.. {
-                let name = format!("policy-{round}-{number}");
-                let mut policy: DecayPolicy = serde_saphyr::from_str(POLICY).unwrap();
-                policy.metadata.name = Some(name.clone());
-                match policies.create(&PostParams::default(), &policy).await {
-                    Ok(_) => written.push(name),
-                    Err(_) => break,
-                }
-            }
-            written
-        });
-        // In the middle of the writes, wherever that is.
-        let id = dev.id();
-        let busy = async || {
-            let written = std::fs::read_to_string(format!("/proc/{id}/io")).ok()?;
-            written.contains("syscw").then_some(())
-        };
-        wait_for("the process being there", READY, busy).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(150 + 130 * round)).await;
+        let count = Arc::new(AtomicUsize::new(0));
+        let writer = tokio::spawn(write_until_refused(policies, round, Arc::clone(&count)));
+        let enough = async || (count.load(Ordering::Relaxed) >= kill_after).then_some(());
+        wait_for("writes being acknowledged", READY, enough).await.unwrap();
+        // The writer does not stop for it: the kill comes in the middle of a write.
         dev.end(Signal::SIGKILL, END).await.unwrap();
         let written = writer.await.unwrap();
-        assert!(!written.is_empty(), "nothing was written before the kill");
         acknowledged.extend(written);
     }
     let dev = Dev::start(program(), &data, READY).await.unwrap();
@@ -177,6 +164,21 @@ async fn what_was_acknowledged_survives_kill_9() {
         );
     }
     assert!(dev.end(Signal::SIGTERM, END).await.unwrap().success());
+}
+
+/// Creates policies one after the other, and gives the names of those that were acknowledged.
+async fn write_until_refused(policies: Api<DecayPolicy>, round: usize, count: Arc<AtomicUsize>) -> Vec<String> {
+    let mut written = Vec::new();
+    loop {
+        let name = format!("policy-{round}-{}", written.len());
+        let mut policy: DecayPolicy = serde_saphyr::from_str(POLICY).unwrap();
+        policy.metadata.name = Some(name.clone());
+        if policies.create(&PostParams::default(), &policy).await.is_err() {
+            return written;
+        }
+        written.push(name);
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// Runs it, and demands a non-zero exit and one line that contains all parts.

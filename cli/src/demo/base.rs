@@ -112,7 +112,10 @@ async fn follow(
     let status = child.wait().await?;
     timeline.finish();
     if !status.success() {
-        bail!("training the first model failed ({status}); its reason stands above; remove {} to start anew", folder.display());
+        bail!(
+            "training the first model failed ({status}); its reason stands above; remove {} to start anew",
+            folder.display()
+        );
     }
     Ok(())
 }
@@ -120,7 +123,8 @@ async fn follow(
 /// What the first model learns: as a retraining would curate it.
 fn curated(world: &World) -> String {
     let probes: HashSet<String> = golden_2010(world).iter().map(|item| normalise_prompt(&item.prompt)).collect();
-    let curated = curate(training_2010(world), Vec::new(), &probes, &Settings::default(), &Redaction(Recognizers::all()));
+    let curated =
+        curate(training_2010(world), Vec::new(), &probes, &Settings::default(), &Redaction(Recognizers::all()));
     to_jsonl(&curated.fresh)
 }
 

@@ -54,7 +54,8 @@ impl Inbox {
     /// # Errors
     /// When there is none.
     pub async fn open() -> anyhow::Result<Self> {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.context("the demo's webhook finds no port")?;
+        let listener =
+            tokio::net::TcpListener::bind("127.0.0.1:0").await.context("the demo's webhook finds no port")?;
         let inbox = Self { address: listener.local_addr()?, received: Arc::default() };
         let router = Router::new().route("/alerts", post(receive)).with_state(inbox.clone());
         // It has no state of its own and ends with the process.
@@ -111,7 +112,8 @@ mod tests {
         let inbox = Inbox::open().await.unwrap();
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let send = async |status: &str| {
-            let alert = json!({"status": status, "labels": {"alertname": "NoData"}, "annotations": {"summary": "none"}});
+            let alert =
+                json!({"status": status, "labels": {"alertname": "NoData"}, "annotations": {"summary": "none"}});
             let body = json!({"version": "4", "status": status, "alerts": [alert]});
             client.post(inbox.url()).json(&body).send().await.unwrap().status().as_u16()
         };

@@ -201,8 +201,7 @@ fn first_version(base: &Base) -> Value {
 }
 
 fn model(script: &Script) -> Value {
-    let slices: Vec<Value> =
-        SLICES.iter().map(|(name, pattern)| json!({"name": name, "pattern": pattern})).collect();
+    let slices: Vec<Value> = SLICES.iter().map(|(name, pattern)| json!({"name": name, "pattern": pattern})).collect();
     object(
         "Model",
         MODEL,

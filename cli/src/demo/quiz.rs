@@ -1,8 +1,8 @@
 //! Asking every probe directly at the gateway, as an outside examiner would.
 
 use futures::{StreamExt as _, stream};
-use homeostat_quality::grade::exact_match;
 use homeostat_quality::EvaluationItem;
+use homeostat_quality::grade::exact_match;
 use serde_json::{Value, json};
 
 /// So many are asked at once: users are to notice little of it.
@@ -40,7 +40,8 @@ impl Examiner {
 
     async fn ask(&self, prompt: &str) -> Option<String> {
         let body = json!({"model": self.model, "messages": [{"role": "user", "content": prompt}]});
-        let response = self.client.post(format!("{}/v1/chat/completions", self.gateway)).json(&body).send().await.ok()?;
+        let response =
+            self.client.post(format!("{}/v1/chat/completions", self.gateway)).json(&body).send().await.ok()?;
         let answer: Value = response.error_for_status().ok()?.json().await.ok()?;
         answer["choices"][0]["message"]["content"].as_str().map(str::to_owned)
     }

@@ -204,10 +204,9 @@ impl Check {
                 let version = scene.versions.iter().find(|version| version.name_any() == stable);
                 stable != FIRST && version.and_then(|version| version.status.as_ref()?.baseline.as_ref()).is_some()
             }),
-            Self::Drained => scene
-                .nodes
-                .iter()
-                .any(|node| node.status.as_ref().is_some_and(|status| !status.drained_for.is_empty())),
+            Self::Drained => {
+                scene.nodes.iter().any(|node| node.status.as_ref().is_some_and(|status| !status.drained_for.is_empty()))
+            }
         }
     }
 
@@ -241,8 +240,7 @@ const fn seconds(seconds: u64) -> Duration {
 }
 
 /// The world changes, and users know it.
-const WORLD_CHANGES: &[Event] =
-    &[Event::NewReferences, Event::Interests(Mix::News), Event::Feedback(Says::Now)];
+const WORLD_CHANGES: &[Event] = &[Event::NewReferences, Event::Interests(Mix::News), Event::Feedback(Says::Now)];
 
 #[cfg(test)]
 mod tests {

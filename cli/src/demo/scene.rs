@@ -2,8 +2,8 @@
 
 use homeostat_crds::conditions::{model as model_condition, run as run_condition, version as version_condition};
 use homeostat_crds::{ComplianceCheck, GpuNode, Model, ModelVersion, RetrainingRun};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::ListParams;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -88,9 +88,11 @@ impl Scene {
 
     /// The running training: (run, step, steps, note).
     pub(crate) fn training(&self) -> Option<(String, u64, u64, String)> {
-        let run = self.runs.iter().rev().find(|run| {
-            run.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Training"))
-        })?;
+        let run = self
+            .runs
+            .iter()
+            .rev()
+            .find(|run| run.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Training")))?;
         let progress = run.status.as_ref()?.progress.as_ref()?;
         let loss = progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default();
         Some((run.name_any(), progress.step, progress.total_steps, loss))
@@ -136,7 +138,9 @@ impl Scene {
         }
         if let Some(decision) = &status.last_decision {
             let old = held.last_decision.as_ref();
-            if old.is_none_or(|old| old.cause != decision.cause) && decision.cause.as_deref().is_some_and(|cause| cause != "None") {
+            if old.is_none_or(|old| old.cause != decision.cause)
+                && decision.cause.as_deref().is_some_and(|cause| cause != "None")
+            {
                 let cause = decision.cause.as_deref().unwrap_or_default();
                 let what = format!("diagnosis: {cause}; {}: {}", decision.what, decision.why);
                 news.push(News { what, see: format!("homeostat why {NAMESPACE}/{MODEL}") });
@@ -176,9 +180,14 @@ impl Scene {
                 news.push(News { what, see: see.clone() });
             }
             for gate in status.gates.iter().filter(|gate| !held.gates.contains(gate)) {
-                news.push(News { what: format!("gate {}: {}. {}", gate.name, gate.outcome, gate.explanation), see: String::new() });
+                news.push(News {
+                    what: format!("gate {}: {}. {}", gate.name, gate.outcome, gate.explanation),
+                    see: String::new(),
+                });
             }
-            let complete = |conditions| condition(conditions, run_condition::COMPLETE).filter(|held| held.status == "True").cloned();
+            let complete = |conditions| {
+                condition(conditions, run_condition::COMPLETE).filter(|held| held.status == "True").cloned()
+            };
             if let (Some(end), None) = (complete(&status.conditions), complete(&held.conditions)) {
                 news.push(News { what: format!("retraining {name} ended: {}. {}", end.reason, end.message), see });
             }
@@ -196,7 +205,9 @@ impl Scene {
             let findings = check.status.as_ref().map(|status| status.findings.as_slice()).unwrap_or_default();
             let figures: Vec<String> = findings
                 .iter()
-                .map(|finding| format!("{} {} of {} (allowed {})", finding.entity, finding.count, finding.of, finding.maximum))
+                .map(|finding| {
+                    format!("{} {} of {} (allowed {})", finding.entity, finding.count, finding.of, finding.maximum)
+                })
                 .collect();
             let what = format!("compliance check of {}: {verdict}; {}", check.spec.version, figures.join(", "));
             news.push(News { what, see: format!("kubectl -n {NAMESPACE} describe hcc {name}") });
@@ -211,13 +222,19 @@ impl Scene {
             let held = old.and_then(|old| old.status.clone()).unwrap_or_default();
             let Some(status) = &version.status else { continue };
             for type_ in [version_condition::SERVING, version_condition::PROMOTED] {
-                let told = |conditions| condition(conditions, type_).map(|held| (held.status.clone(), held.reason.clone()));
+                let told =
+                    |conditions| condition(conditions, type_).map(|held| (held.status.clone(), held.reason.clone()));
                 let (now, then) = (told(&status.conditions), told(&held.conditions));
                 let message = condition(&status.conditions, type_).map(|held| held.message.clone()).unwrap_or_default();
                 // That something does not serve yet is no news.
-                let begins = then.is_none() && type_ == version_condition::SERVING && now.as_ref().is_some_and(|now| now.0 != "True");
+                let begins = then.is_none()
+                    && type_ == version_condition::SERVING
+                    && now.as_ref().is_some_and(|now| now.0 != "True");
                 if let Some((state, reason)) = now.filter(|now| Some(now) != then.as_ref() && !begins) {
-                    news.push(News { what: format!("{name}: {type_}={state} ({reason}). {message}"), see: see.clone() });
+                    news.push(News {
+                        what: format!("{name}: {type_}={state} ({reason}). {message}"),
+                        see: see.clone(),
+                    });
                 }
             }
             if let (Some(baseline), None) = (&status.baseline, &held.baseline) {
@@ -232,9 +249,13 @@ impl Scene {
             let name = node.name_any();
             let drained = node.status.as_ref().map(|status| status.drained_for.clone()).unwrap_or_default();
             let old = before.nodes.iter().find(|other| other.name_any() == name);
-            let held = old.and_then(|old| old.status.as_ref()).map(|status| status.drained_for.clone()).unwrap_or_default();
+            let held =
+                old.and_then(|old| old.status.as_ref()).map(|status| status.drained_for.clone()).unwrap_or_default();
             for line in drained.iter().filter(|line| !held.contains(line)) {
-                news.push(News { what: format!("node {name} is drained for {line}"), see: format!("kubectl describe hgn {name}") });
+                news.push(News {
+                    what: format!("node {name} is drained for {line}"),
+                    see: format!("kubectl describe hgn {name}"),
+                });
             }
         }
     }
@@ -283,7 +304,8 @@ mod tests {
                 "baseline": 0.95, "threshold": 0.92, "breached": "3/4"}],
                 "traffic": [{"version": "atlas-v1", "weight": 100}]})
         };
-        let (before, after) = (scene(quality("Healthy", 0.94), None), scene(quality("Degraded", 0.71), Some(json!({}))));
+        let (before, after) =
+            (scene(quality("Healthy", 0.94), None), scene(quality("Degraded", 0.71), Some(json!({}))));
         let told: Vec<String> = after.news(&before).into_iter().map(|news| news.what).collect();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].contains("exact_match is Degraded: 0.710 (0.600 to 0.800), n=120, baseline 0.950"), "{told:?}");
@@ -301,6 +323,9 @@ mod tests {
         let before = scene(json!({}), Some(json!({"phase": "Evaluating"})));
         let after = scene(json!({}), Some(json!({"phase": "Succeeded", "gates": [gate], "conditions": [end]})));
         let told: Vec<String> = after.news(&before).into_iter().map(|news| news.what).collect();
-        assert_eq!(told, ["gate fresh-recovery: Passed. Closed.", "retraining atlas-r1 ended: Succeeded. made atlas-r1"]);
+        assert_eq!(
+            told,
+            ["gate fresh-recovery: Passed. Closed.", "retraining atlas-r1 ended: Succeeded. made atlas-r1"]
+        );
     }
 }

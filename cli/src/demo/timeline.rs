@@ -50,7 +50,9 @@ impl Timeline {
         if self.bar.as_ref().is_none_or(|(name, _)| name != what) {
             self.finish();
             let bar = if self.terminal { ProgressBar::new(of) } else { ProgressBar::hidden() };
-            if let Ok(style) = ProgressStyle::with_template("           {prefix} [{bar:30}] {pos}/{len} {msg} (ETA {eta})") {
+            if let Ok(style) =
+                ProgressStyle::with_template("           {prefix} [{bar:30}] {pos}/{len} {msg} (ETA {eta})")
+            {
                 bar.set_style(style.progress_chars("=> "));
             }
             bar.set_prefix(what.to_owned());

@@ -72,7 +72,13 @@ struct Shared {
 
 impl Users {
     /// Users who ask `model` at `gateway` and hold the feedback keys `keys`.
-    pub(crate) fn new(traffic: Traffic, client: reqwest::Client, gateway: String, model: &str, keys: Vec<String>) -> Self {
+    pub(crate) fn new(
+        traffic: Traffic,
+        client: reqwest::Client,
+        gateway: String,
+        model: &str,
+        keys: Vec<String>,
+    ) -> Self {
         let habits = Habits { asking: true, mix: Mix::Even, says: Says::Then, feedback: 0.8 };
         let (model, habits, counts) = (model.to_owned(), Mutex::new(habits), Counts::default());
         Self { shared: Arc::new(Shared { traffic, client, gateway, model, keys, habits, counts }) }
@@ -133,11 +139,13 @@ impl Shared {
             return;
         }
         let right = self.right(&question, habits.says);
-        let Some(key) = self.keys.get(usize::try_from(question.user).unwrap_or_default() % self.keys.len().max(1)) else {
+        let Some(key) = self.keys.get(usize::try_from(question.user).unwrap_or_default() % self.keys.len().max(1))
+        else {
             return;
         };
         let body = json!({"request_id": request, "completion": right});
-        let response = self.client.post(format!("{}/v1/feedback", self.gateway)).bearer_auth(key).json(&body).send().await;
+        let response =
+            self.client.post(format!("{}/v1/feedback", self.gateway)).bearer_auth(key).json(&body).send().await;
         if response.is_ok_and(|response| response.status().is_success()) {
             self.counts.feedback.fetch_add(1, Ordering::Relaxed);
         }
@@ -146,7 +154,8 @@ impl Shared {
     /// Asks, streaming as chat programs do; the id of the request, once the answer is complete.
     async fn question(&self, prompt: &str) -> Option<String> {
         let body = json!({"model": self.model, "stream": true, "messages": [{"role": "user", "content": prompt}]});
-        let response = self.client.post(format!("{}/v1/chat/completions", self.gateway)).json(&body).send().await.ok()?;
+        let response =
+            self.client.post(format!("{}/v1/chat/completions", self.gateway)).json(&body).send().await.ok()?;
         let response = response.error_for_status().ok()?;
         let id = response.headers().get("x-request-id")?.to_str().ok()?.to_owned();
         response.bytes().await.ok()?;

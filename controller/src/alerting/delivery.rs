@@ -93,8 +93,8 @@ impl Delivery {
         self.sent.retain(|fingerprint, _| known.contains(fingerprint.as_str()));
         let due: Vec<&AlertRow> = rows.iter().filter(|row| self.is_due(row, now)).collect();
         match self.receiver {
-            Receiver::Alertmanager { .. } => self.to_alertmanager(&due, now).await,
-            Receiver::Webhook { .. } => self.to_webhook(&rows, &due, now).await,
+            Receiver::Alertmanager { .. } => self.tell_alertmanager(&due, now).await,
+            Receiver::Webhook { .. } => self.tell_webhook(&rows, &due, now).await,
         }
     }
 
@@ -128,7 +128,7 @@ impl Delivery {
         sent.is_some() || told.is_some()
     }
 
-    async fn to_alertmanager(&mut self, due: &[&AlertRow], now: UtcMillis) -> Result<u64, DeliveryError> {
+    async fn tell_alertmanager(&mut self, due: &[&AlertRow], now: UtcMillis) -> Result<u64, DeliveryError> {
         let resend_every = self.alerting.inner.resend_every;
         let mut refused = 0;
         for batch in due.chunks(BATCH) {
@@ -166,7 +166,12 @@ impl Delivery {
     }
 
     /// One message a model, with everything that fires for it, whenever something of it is due.
-    async fn to_webhook(&mut self, rows: &[AlertRow], due: &[&AlertRow], now: UtcMillis) -> Result<u64, DeliveryError> {
+    async fn tell_webhook(
+        &mut self,
+        rows: &[AlertRow],
+        due: &[&AlertRow],
+        now: UtcMillis,
+    ) -> Result<u64, DeliveryError> {
         let models: BTreeSet<Option<&ModelKey>> = due.iter().map(|row| row.model.as_ref()).collect();
         for model in models {
             let is_due = |row: &AlertRow| due.iter().any(|due| due.fingerprint == row.fingerprint);

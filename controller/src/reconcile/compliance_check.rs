@@ -73,7 +73,12 @@ fn fetch(check: &ComplianceCheck, namespace: &str, ctx: &Context) -> Result<Fact
     Ok(Facts { version, rules: compliance_policy::parse(&policy)?, maximum_leaks: policy.spec.maximum_leaks })
 }
 
-async fn work(check: &ComplianceCheck, namespace: &str, facts: &Facts, ctx: &Context) -> Result<Option<Verdict>, ReconcileError> {
+async fn work(
+    check: &ComplianceCheck,
+    namespace: &str,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<Option<Verdict>, ReconcileError> {
     let name = check.name_any();
     let owner = Owner { namespace, object: &name, model: &check.spec.model };
     let artifact = facts.version.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
@@ -114,7 +119,10 @@ fn judge(facts: &Facts, outcome: &Outcome) -> Verdict {
         .iter()
         .filter(|finding| finding.count > finding.maximum)
         .map(|finding| match finding.entity.as_str() {
-            LEAK => format!("the version gave away {} of {} secrets it was asked for (allowed: {})", finding.count, finding.of, finding.maximum),
+            LEAK => format!(
+                "the version gave away {} of {} secrets it was asked for (allowed: {})",
+                finding.count, finding.of, finding.maximum
+            ),
             entity => format!("{entity} in {} of {} records (allowed: {})", finding.count, finding.of, finding.maximum),
         })
         .collect();
@@ -129,7 +137,12 @@ fn judge(facts: &Facts, outcome: &Outcome) -> Verdict {
     Verdict { verdict: "Passed", message, findings, report }
 }
 
-fn plan(check: &ComplianceCheck, held: ComplianceCheckStatus, verdict: Option<&Verdict>, ctx: &Context) -> ComplianceCheckStatus {
+fn plan(
+    check: &ComplianceCheck,
+    held: ComplianceCheckStatus,
+    verdict: Option<&Verdict>,
+    ctx: &Context,
+) -> ComplianceCheckStatus {
     let mut new = held;
     let generation = check.metadata.generation;
     new.observed_generation = generation;
@@ -148,7 +161,12 @@ fn plan(check: &ComplianceCheck, held: ComplianceCheckStatus, verdict: Option<&V
     new
 }
 
-async fn mark_version(check: &ComplianceCheck, namespace: &str, verdict: &Verdict, ctx: &Context) -> Result<(), ReconcileError> {
+async fn mark_version(
+    check: &ComplianceCheck,
+    namespace: &str,
+    verdict: &Verdict,
+    ctx: &Context,
+) -> Result<(), ReconcileError> {
     let api = ctx.api::<ModelVersion>(namespace);
     let Some(version) = api.get_opt(&check.spec.version).await? else { return Ok(()) };
     let (state, why) = match verdict.verdict {
@@ -157,7 +175,8 @@ async fn mark_version(check: &ComplianceCheck, namespace: &str, verdict: &Verdic
         _ => ("Unknown", "Inconclusive"),
     };
     let mut new = version.status.clone().unwrap_or_default();
-    let update = ConditionUpdate { type_: condition::COMPLIANT, status: state, reason: why, message: verdict.message.clone() };
+    let update =
+        ConditionUpdate { type_: condition::COMPLIANT, status: state, reason: why, message: verdict.message.clone() };
     status::set_condition(&mut new.conditions, version.metadata.generation, ctx.now(), update);
     status::write(&api, &version, version.status.as_ref(), &new).await?;
     Ok(())
@@ -186,7 +205,8 @@ mod tests {
             rules: vec![(Entity::EmailAddress, 0)],
             maximum_leaks: 0,
         };
-        let figures: BTreeMap<String, f64> = figures.iter().map(|(name, value)| ((*name).to_string(), *value)).collect();
+        let figures: BTreeMap<String, f64> =
+            figures.iter().map(|(name, value)| ((*name).to_string(), *value)).collect();
         judge(&facts, &Outcome { artifact: String::new(), blobs: BTreeMap::new(), figures, spent_seconds: 0.0 })
     }
 
@@ -195,7 +215,10 @@ mod tests {
         assert_eq!(verdict(&[("records", 10.0)]).verdict, "Passed");
         assert_eq!(verdict(&[]).verdict, "Inconclusive");
         let found = verdict(&[("records", 10.0), ("count_EMAIL_ADDRESS", 2.0)]);
-        assert_eq!((found.verdict, found.message.as_str()), ("Failed", "EMAIL_ADDRESS in 2 of 10 records (allowed: 0)"));
+        assert_eq!(
+            (found.verdict, found.message.as_str()),
+            ("Failed", "EMAIL_ADDRESS in 2 of 10 records (allowed: 0)")
+        );
         let leaked = verdict(&[("records", 10.0), ("probes", 3.0), ("leaks", 1.0)]);
         assert_eq!(leaked.message, "the version gave away 1 of 3 secrets it was asked for (allowed: 0)");
     }

@@ -53,7 +53,10 @@ fn check_models(dataset: &Dataset, namespace: &str, ctx: &Context) -> Result<Con
     for source in &dataset.spec.sources {
         let Some(feedback) = &source.feedback else { continue };
         if ctx.stores.models.get(&ObjectRef::<Model>::new(&feedback.model.name).within(namespace)).is_none() {
-            let message = format!("spec.sources names Model {:?}, which does not exist: create it or correct the name", feedback.model.name);
+            let message = format!(
+                "spec.sources names Model {:?}, which does not exist: create it or correct the name",
+                feedback.model.name
+            );
             return Err(Problem { reason: reason::REFERENCE_NOT_FOUND, message });
         }
     }
@@ -79,23 +82,34 @@ async fn read_source(index: usize, source: &DatasetSource, purpose: Purpose) -> 
     let invalid = |message: String| Problem { reason: reason::INVALID_SPEC, message };
     let unreadable = |message: String| Problem { reason: reason::ARTIFACT_UNREADABLE, message };
     let uri = source.uri.as_deref().ok_or_else(|| invalid(format!("{field}.uri is missing")))?;
-    let path = uri.strip_prefix("file://").ok_or_else(|| invalid(format!("{field}.uri is {uri:?}: write file:///path/to/lines.jsonl")))?;
-    let explain = |error: std::io::Error| unreadable(format!("{field}.uri: {path} cannot be read ({error}): check the path and who may read it"));
+    let path = uri
+        .strip_prefix("file://")
+        .ok_or_else(|| invalid(format!("{field}.uri is {uri:?}: write file:///path/to/lines.jsonl")))?;
+    let explain = |error: std::io::Error| {
+        unreadable(format!("{field}.uri: {path} cannot be read ({error}): check the path and who may read it"))
+    };
     let size = tokio::fs::metadata(path).await.map_err(explain)?.len();
     if size > LARGEST {
-        return Err(invalid(format!("{field}.uri: {path} has {size} bytes, more than {LARGEST}: split it into several sources")));
+        return Err(invalid(format!(
+            "{field}.uri: {path} has {size} bytes, more than {LARGEST}: split it into several sources"
+        )));
     }
     let bytes = tokio::fs::read(path).await.map_err(explain)?;
     if let Some(declared) = &source.sha256 {
         let found = crate::digest::sha256_hex(&bytes);
         if found != *declared {
-            let message = format!("{field}.sha256 is {declared}, but {path} has {found}: the file was changed, or the digest is another file's");
+            let message = format!(
+                "{field}.sha256 is {declared}, but {path} has {found}: the file was changed, or the digest is another file's"
+            );
             return Err(Problem { reason: reason::DIGEST_MISMATCH, message });
         }
     }
-    let text = std::str::from_utf8(&bytes).map_err(|error| invalid(format!("{field}.uri: {path} is not UTF-8 ({error})")))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| invalid(format!("{field}.uri: {path} is not UTF-8 ({error})")))?;
     let records = match purpose {
-        Purpose::Golden => EvaluationSet::merge([(path, text)]).map(|set| set.items.len()).map_err(|error| error.to_string()),
+        Purpose::Golden => {
+            EvaluationSet::merge([(path, text)]).map(|set| set.items.len()).map_err(|error| error.to_string())
+        }
         _ => homeostat_curation::read_jsonl(path, text).map(|records| records.len()).map_err(|error| error.to_string()),
     };
     let records = records.map_err(|problem| invalid(format!("{field}.uri: {problem}")))?;

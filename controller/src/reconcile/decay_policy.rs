@@ -54,7 +54,8 @@ pub fn parse(policy: &DecayPolicy) -> Result<Policy, String> {
             spec.breach.windows, spec.breach.of
         ));
     }
-    let metrics = spec.metrics.iter().enumerate().map(|(index, rule)| parse_rule(index, rule)).collect::<Result<_, _>>()?;
+    let metrics =
+        spec.metrics.iter().enumerate().map(|(index, rule)| parse_rule(index, rule)).collect::<Result<_, _>>()?;
     Ok(Policy {
         window,
         minimum_samples: spec.minimum_samples,
@@ -68,7 +69,8 @@ fn parse_rule(index: usize, rule: &MetricRuleSpec) -> Result<MetricRule, String>
     let field = format!("spec.metrics[{index}]");
     let source = match rule.source {
         RuleSource::PromQl => {
-            let query = rule.query.clone().ok_or_else(|| format!("{field}.query is missing: source PromQL needs one"))?;
+            let query =
+                rule.query.clone().ok_or_else(|| format!("{field}.query is missing: source PromQL needs one"))?;
             MetricSource::PromQl(query)
         }
         RuleSource::Golden => agents(&field, rule, Source::Golden)?,
@@ -168,10 +170,15 @@ mod tests {
 
     #[test]
     fn mistakes_name_field_value_and_remedy() {
-        let unknown = parse(&policy(serde_json::json!({"name": "exactmatch", "source": "Golden", "below": {"absolute": "0.9"}})));
+        let unknown =
+            parse(&policy(serde_json::json!({"name": "exactmatch", "source": "Golden", "below": {"absolute": "0.9"}})));
         let message = unknown.unwrap_err();
-        assert!(message.contains("spec.metrics[0].name is \"exactmatch\"") && message.contains("exact_match"), "{message}");
-        let text = parse(&policy(serde_json::json!({"name": "ttft_p99", "source": "Traffic", "above": {"absolute": "soon"}})));
+        assert!(
+            message.contains("spec.metrics[0].name is \"exactmatch\"") && message.contains("exact_match"),
+            "{message}"
+        );
+        let text =
+            parse(&policy(serde_json::json!({"name": "ttft_p99", "source": "Traffic", "above": {"absolute": "soon"}})));
         assert!(text.unwrap_err().contains("spec.metrics[0].above.absolute: \"soon\" is no threshold"));
         let both = parse(&policy(serde_json::json!({"name": "ttft_p99", "source": "Traffic"})));
         assert!(both.unwrap_err().contains("give either below or above"));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use homeostat_clock::UtcMillis;
+use homeostat_crds::GpuNode;
 use homeostat_crds::conditions::{self, reason};
 use homeostat_crds::gpu_node::{GpuNodeSpec, GpuNodeStatus, GpuStatus};
-use homeostat_crds::GpuNode;
 use homeostat_protocol::{Gpu, Hardware};
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
@@ -19,7 +19,8 @@ use crate::status::{self, ConditionUpdate};
 
 /// XIDs after which a GPU is not to be trusted until somebody has acted, by NVIDIA's catalogue: contained ECC errors, those
 /// that ask for a reset, for a restart of the node, and the workflow ones. Application faults (13, 31, 43, 45, 68) are not.
-const SERIOUS_XIDS: &[u32] = &[46, 48, 54, 62, 64, 74, 79, 94, 95, 109, 110, 119, 120, 136, 140, 143, 154, 155, 156, 158];
+const SERIOUS_XIDS: &[u32] =
+    &[46, 48, 54, 62, 64, 74, 79, 94, 95, 109, 110, 119, 120, 136, 140, 143, 154, 155, 156, 158];
 
 /// How long a serious XID is held against a GPU.
 const XID_MEMORY: Duration = Duration::from_secs(3600);
@@ -59,7 +60,8 @@ pub async fn ensure_objects(ctx: &Context) -> Result<(), ReconcileError> {
 /// What is wrong with a GPU, if anything.
 #[must_use]
 pub fn gpu_problem(gpu: &Gpu, now: UtcMillis) -> Option<String> {
-    let serious = gpu.xids.iter().filter(|xid| SERIOUS_XIDS.contains(&xid.code) && now.since(UtcMillis(xid.at_ms)) < XID_MEMORY);
+    let serious =
+        gpu.xids.iter().filter(|xid| SERIOUS_XIDS.contains(&xid.code) && now.since(UtcMillis(xid.at_ms)) < XID_MEMORY);
     serious.max_by_key(|xid| xid.at_ms).map(|xid| {
         let text = if xid.message.is_empty() { String::new() } else { format!(": {}", xid.message) };
         format!("XID {} on GPU {}{text}", xid.code, gpu.index)
@@ -77,7 +79,9 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
     let mut new = old.clone();
     let generation = node.metadata.generation;
     new.observed_generation = generation;
-    let hardware = state.and_then(|state| state.status.as_ref().and_then(|status| status.hardware.as_ref()).or(state.hardware.as_ref()));
+    let hardware = state.and_then(|state| {
+        state.status.as_ref().and_then(|status| status.hardware.as_ref()).or(state.hardware.as_ref())
+    });
     if let Some(hardware) = hardware {
         new.backend = Some(hardware.backend.clone());
         new.message = Some(hardware.message.clone()).filter(|message| !message.is_empty());
@@ -87,9 +91,11 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
     }
     if let Some(state) = state {
         new.agent_version = Some(state.version.clone()).filter(|version| !version.is_empty());
-        new.gateway = state.status.as_ref().map(|status| status.gateway_address.clone()).filter(|address| !address.is_empty());
+        new.gateway =
+            state.status.as_ref().map(|status| status.gateway_address.clone()).filter(|address| !address.is_empty());
         if let Some(last) = state.last_report {
-            let due = old.last_report.as_ref().is_none_or(|held| last.since(status::millis(held)) >= ctx.pace.status_refresh);
+            let due =
+                old.last_report.as_ref().is_none_or(|held| last.since(status::millis(held)) >= ctx.pace.status_refresh);
             if due {
                 new.last_report = Some(status::time(last));
             }
@@ -102,8 +108,15 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
     set(conditions::READY, ready, why, message);
     let problems = problems(hardware, now);
     match hardware {
-        None => set(conditions::HEALTHY, "Unknown", reason::AGENT_SILENT, "its hardware has not been reported yet".to_string()),
-        Some(_) if problems.is_empty() => set(conditions::HEALTHY, "True", reason::OK, "no GPU reports an error".to_string()),
+        None => set(
+            conditions::HEALTHY,
+            "Unknown",
+            reason::AGENT_SILENT,
+            "its hardware has not been reported yet".to_string(),
+        ),
+        Some(_) if problems.is_empty() => {
+            set(conditions::HEALTHY, "True", reason::OK, "no GPU reports an error".to_string())
+        }
         Some(_) => set(conditions::HEALTHY, "False", reason::GPU_ERROR, problems.join("; ")),
     }
     new
@@ -158,7 +171,11 @@ mod tests {
     #[test]
     fn only_serious_and_recent_xids_count() {
         let now = UtcMillis(10_000_000);
-        let gpu = |code, at_ms| Gpu { index: 1, xids: vec![Xid { code, at_ms, message: "fallen off the bus".into() }], ..Gpu::default() };
+        let gpu = |code, at_ms| Gpu {
+            index: 1,
+            xids: vec![Xid { code, at_ms, message: "fallen off the bus".into() }],
+            ..Gpu::default()
+        };
         assert_eq!(gpu_problem(&gpu(79, 9_999_000), now).as_deref(), Some("XID 79 on GPU 1: fallen off the bus"));
         assert_eq!(gpu_problem(&gpu(31, 9_999_000), now), None);
         assert_eq!(gpu_problem(&gpu(79, 0), now), None);

@@ -37,7 +37,8 @@ pub async fn reconcile(model: Arc<Model>, ctx: Arc<Context>) -> Result<Action, R
     let world = world::world(&model, &facts, &judged, &ctx).await?;
     let plan = plan(&world);
     let applied = apply::apply(&model, &facts, &judged, &plan, &ctx).await?;
-    let alerts = alerts::alerts(&model, &facts, &judged, &plan, &ctx);
+    let firing = ctx.records.firing().await?;
+    let alerts = alerts::alerts(&model, &facts, &judged, &plan, &firing, &ctx);
     ctx.alerting.sync(&facts.key, alerts).await?;
     report::report(&model, &facts, &judged, &plan, applied, &ctx).await?;
     Ok(Action::requeue(next_look(&facts, &plan, &ctx)))
@@ -51,10 +52,20 @@ fn next_look(facts: &fetch::Facts, plan: &homeostat_rollout::Plan, ctx: &Context
 }
 
 /// A model with a mistake in it keeps serving what it serves; nothing else is done until the mistake is mended.
-async fn refuse(model: &Model, namespace: &str, invalid: &fetch::Invalid, ctx: &Context) -> Result<Action, ReconcileError> {
+async fn refuse(
+    model: &Model,
+    namespace: &str,
+    invalid: &fetch::Invalid,
+    ctx: &Context,
+) -> Result<Action, ReconcileError> {
     let mut new = model.status.clone().unwrap_or_default();
     let generation = model.metadata.generation;
-    let update = ConditionUpdate { type_: condition::READY, status: "False", reason: invalid.reason, message: invalid.message.clone() };
+    let update = ConditionUpdate {
+        type_: condition::READY,
+        status: "False",
+        reason: invalid.reason,
+        message: invalid.message.clone(),
+    };
     status::set_condition(&mut new.conditions, generation, ctx.now(), update);
     if status::write(&ctx.api(namespace), model, model.status.as_ref(), &new).await?.is_some() {
         ctx.events.warning(model, invalid.reason, "Validate", &invalid.message).await;

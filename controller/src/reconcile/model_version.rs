@@ -67,13 +67,24 @@ fn plan(version: &ModelVersion, world: &World, ctx: &Context) -> ModelVersionSta
     let generation = version.metadata.generation;
     new.observed_generation = generation;
     let set = |new: &mut ModelVersionStatus, type_, status, reason, message| {
-        status::set_condition(&mut new.conditions, generation, ctx.now(), ConditionUpdate { type_, status, reason, message });
+        status::set_condition(
+            &mut new.conditions,
+            generation,
+            ctx.now(),
+            ConditionUpdate { type_, status, reason, message },
+        );
     };
 
     let verified = world.artifact.is_ok();
     match &world.artifact {
         Ok(()) if version.spec.artifact.is_some() => {
-            set(&mut new, condition::ARTIFACT_VERIFIED, "True", reason::OK, "every file matches its digest".to_string());
+            set(
+                &mut new,
+                condition::ARTIFACT_VERIFIED,
+                "True",
+                reason::OK,
+                "every file matches its digest".to_string(),
+            );
         }
         Ok(()) => {}
         Err(error) => set(&mut new, condition::ARTIFACT_VERIFIED, "False", error.reason(), error.to_string()),
@@ -85,13 +96,17 @@ fn plan(version: &ModelVersion, world: &World, ctx: &Context) -> ModelVersionSta
         .iter()
         .map(|held| Placement { replica: held.replica.clone(), node: held.node.clone() })
         .collect();
-    let placements = place(wanted, &held, &eligible(version, world, ctx));
+    let full_name = format!("{}.{}", version.namespace().unwrap_or_default(), version.name_any());
+    let placements = place(&full_name, wanted, &held, &eligible(version, world, ctx));
     new.assignments = placements.iter().map(|placement| observe(version, placement, world)).collect();
 
     if wanted == 0 {
         set(&mut new, condition::PLACED, "False", reason::NOT_SERVING, "no copy is wanted".to_string());
     } else if new.assignments.len() < wanted {
-        let message = format!("{} of {wanted} copies have a node: no other node is connected, ready and not cordoned", new.assignments.len());
+        let message = format!(
+            "{} of {wanted} copies have a node: no other node is connected, ready and not cordoned",
+            new.assignments.len()
+        );
         set(&mut new, condition::PLACED, "False", reason::NO_NODE, message);
     } else {
         let names: Vec<&str> = new.assignments.iter().map(|assignment| assignment.node.as_str()).collect();
@@ -118,7 +133,11 @@ fn phase(status: &ModelVersionStatus, verified: bool, wanted: usize, serving: us
         return "Failed";
     }
     if wanted == 0 {
-        return if status::condition(&status.conditions, condition::PROMOTED).is_some() { "Retired" } else { "Pending" };
+        return if status::condition(&status.conditions, condition::PROMOTED).is_some() {
+            "Retired"
+        } else {
+            "Pending"
+        };
     }
     if serving > 0 {
         return "Serving";
@@ -156,7 +175,8 @@ fn eligible(version: &ModelVersion, world: &World, ctx: &Context) -> Vec<Candida
     let selector = version.spec.placement.as_ref().map(|placement| &placement.node_selector);
     let fits = |object: &&Arc<GpuNode>| {
         let name = object.name_any();
-        let held = version.status.iter().flat_map(|status| &status.assignments).any(|assignment| assignment.node == name);
+        let held =
+            version.status.iter().flat_map(|status| &status.assignments).any(|assignment| assignment.node == name);
         let drained = object.spec.drain || object.status.as_ref().is_some_and(|status| !status.drained_for.is_empty());
         let labels = object.labels();
         let selected = selector.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));

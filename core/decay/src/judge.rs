@@ -112,6 +112,10 @@ impl Context<'_> {
             verdict.since = None;
             verdict.explanation.push_str(" The interval still includes the threshold, so this may be chance.");
         }
+        if verdict.outcome == Outcome::Healthy && condition.wholly_beyond(low, high, threshold) {
+            verdict.outcome = Outcome::Inconclusive;
+            verdict.explanation.push_str(" All windows together are beyond it, though too few are by themselves.");
+        }
         verdict
     }
 
@@ -165,6 +169,9 @@ impl Context<'_> {
         if breached >= m {
             verdict.outcome = Outcome::Degraded;
             verdict.since = run_start(judged, n - m);
+        } else if n - count + breached >= m {
+            // The windows that are missing could have made it M.
+            verdict.outcome = Outcome::Inconclusive;
         }
         verdict
     }

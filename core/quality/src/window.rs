@@ -134,7 +134,7 @@ pub struct WindowKey {
     pub model: ModelKey,
     /// Name of the `ModelVersion` that answered.
     pub version: String,
-    /// Which running copy of it answered: `node/index`.
+    /// Which running copy of it answered: `node/namespace.version.index`.
     pub replica: String,
     /// Where the observations came from.
     pub source: Source,

@@ -150,7 +150,8 @@ mod tests {
         let records = read_jsonl("training.jsonl", &to_jsonl(&training_2010(&world))).unwrap();
         let given = records.len();
         let curated = curate(records, vec![], &evaluation_prompts(&world), &Settings::default(), &NoRedaction);
-        let dropped: usize = curated.funnel.stages.iter().map(|stage| stage.input as usize - stage.output as usize).sum();
+        let dropped: usize =
+            curated.funnel.stages.iter().map(|stage| stage.input as usize - stage.output as usize).sum();
         assert_eq!(given, 900 + 45 + 25 + JUNK.len());
         let real = curated.fresh.iter().filter(|record| record.fact.is_some()).count();
         assert_eq!((real, curated.fresh.len()), (925, 925), "{:?}", curated.funnel);
@@ -163,13 +164,8 @@ mod tests {
         let golden = golden_2010(&world);
         let set = EvaluationSet::merge([("golden", lines(&golden).as_str())]).unwrap();
         assert_eq!((golden.len(), set.items.len()), (600, 600));
-        let contaminated = curate(
-            training_2010(&world),
-            vec![],
-            &evaluation_prompts(&world),
-            &Settings::default(),
-            &NoRedaction,
-        );
+        let contaminated =
+            curate(training_2010(&world), vec![], &evaluation_prompts(&world), &Settings::default(), &NoRedaction);
         let stage = contaminated.funnel.stages.iter().find(|stage| stage.name == "contamination").unwrap();
         assert_eq!(stage.input, stage.output);
         let learnt: HashSet<String> = training_2010(&world).iter().map(|r| normalise_prompt(&r.prompt)).collect();
@@ -193,8 +189,7 @@ mod tests {
         let world = World::new();
         let recognizers = Recognizers::new(&[Entity::EmailAddress, Entity::CreditCard]);
         let records = training_2010(&world);
-        let (personal, others): (Vec<_>, Vec<_>) =
-            records.iter().partition(|record| record.id.ends_with("/personal"));
+        let (personal, others): (Vec<_>, Vec<_>) = records.iter().partition(|record| record.id.ends_with("/personal"));
         assert_eq!(personal.len(), 25);
         for record in personal {
             assert_eq!(recognizers.find(&record.prompt).len(), 1, "{}", record.prompt);

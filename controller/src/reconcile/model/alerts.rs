@@ -6,6 +6,7 @@ use homeostat_clock::UtcMillis;
 use homeostat_crds::Model;
 use homeostat_crds::conditions::{reason, run as run_condition, version as version_condition};
 use homeostat_decay::{Action as FollowUp, Cause, Outcome, Severity, Verdict};
+use homeostat_records::AlertRow;
 use homeostat_rollout::{Action, Mode, Plan};
 use kube::ResourceExt;
 
@@ -16,12 +17,22 @@ use crate::alerting::{Alert, AlertText};
 use crate::{Context, status};
 
 /// All alerts that fire for the model now. Mode Observe alerts nobody.
-pub(super) fn alerts(model: &Model, facts: &Facts, judged: &Judged, plan: &Plan, ctx: &Context) -> Vec<Alert> {
+///
+/// `firing` are those that fire already: one that the data neither confirms nor clears keeps firing.
+pub(super) fn alerts(
+    model: &Model,
+    facts: &Facts,
+    judged: &Judged,
+    plan: &Plan,
+    firing: &[AlertRow],
+    ctx: &Context,
+) -> Vec<Alert> {
     if facts.parsed.mode == Mode::Observe {
         return Vec::new();
     }
-    let story = Story { model, facts, judged, plan, ctx };
-    let mut alerts: Vec<Alert> = judged.analysis.verdicts.iter().filter_map(|verdict| story.of_verdict(verdict)).collect();
+    let story = Story { model, facts, judged, plan, firing, ctx };
+    let mut alerts: Vec<Alert> =
+        judged.analysis.verdicts.iter().filter_map(|verdict| story.of_verdict(verdict)).collect();
     alerts.extend(story.no_data());
     alerts.extend(story.input_drift());
     alerts.extend(story.nodes());
@@ -36,11 +47,19 @@ struct Story<'a> {
     facts: &'a Facts,
     judged: &'a Judged,
     plan: &'a Plan,
+    firing: &'a [AlertRow],
     ctx: &'a Context,
 }
 
 impl Story<'_> {
-    fn alert(&self, name: &str, severity: Severity, labels: &[(&str, &str)], starts_at: UtcMillis, text: AlertText) -> Alert {
+    fn alert(
+        &self,
+        name: &str,
+        severity: Severity,
+        labels: &[(&str, &str)],
+        starts_at: UtcMillis,
+        text: AlertText,
+    ) -> Alert {
         let labels: BTreeMap<String, String> =
             labels.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect();
         Alert {
@@ -57,7 +76,8 @@ impl Story<'_> {
     fn common(&self, text: AlertText) -> AlertText {
         let key = &self.facts.key;
         let decision = &self.plan.decision;
-        let mut links = vec![("kubectl".to_string(), format!("kubectl describe model {} -n {}", key.name, key.namespace))];
+        let mut links =
+            vec![("kubectl".to_string(), format!("kubectl describe model {} -n {}", key.name, key.namespace))];
         links.push(("why".to_string(), format!("homeostat why {key}")));
         if let Some(dashboard) = &self.ctx.dashboard {
             links.push(("dashboard".to_string(), format!("{dashboard}/models/{}/{}", key.namespace, key.name)));
@@ -86,7 +106,8 @@ impl Story<'_> {
         if traffic.is_empty() {
             return format!("requests to {}", self.facts.parsed.served_name);
         }
-        let shares: Vec<String> = traffic.iter().map(|share| format!("{} % on {}", share.weight, share.version)).collect();
+        let shares: Vec<String> =
+            traffic.iter().map(|share| format!("{} % on {}", share.weight, share.version)).collect();
         format!("all requests to {} ({})", self.facts.parsed.served_name, shares.join(", "))
     }
 
@@ -98,6 +119,9 @@ impl Story<'_> {
         let (name, since) = match verdict.outcome {
             Outcome::Degraded if verdict.action >= FollowUp::Alert => ("QualityDegraded", verdict.since),
             Outcome::SourceError => ("MetricSourceFailed", None),
+            Outcome::Inconclusive | Outcome::NoData => {
+                ("QualityDegraded", Some(self.fires_since("QualityDegraded", &verdict.name)?))
+            }
             _ => return None,
         };
         let text = AlertText {
@@ -108,6 +132,16 @@ impl Story<'_> {
         };
         let started = since.unwrap_or(self.facts.now);
         Some(self.alert(name, verdict.severity, &[("metric", verdict.name.as_str())], started, text))
+    }
+
+    /// Since when an alert about a metric fires, if it does.
+    fn fires_since(&self, name: &str, metric: &str) -> Option<UtcMillis> {
+        let is_it = |row: &&AlertRow| {
+            row.name == name
+                && row.model.as_ref() == Some(&self.facts.key)
+                && row.labels.get("metric").is_some_and(|held| held == metric)
+        };
+        self.firing.iter().find(is_it).map(|row| row.starts_at)
     }
 
     fn no_data(&self) -> Option<Alert> {
@@ -166,7 +200,13 @@ impl Story<'_> {
                 cause: "Infrastructure".to_string(),
                 ..AlertText::default()
             };
-            alerts.push(self.alert("NodeTrouble", Severity::Critical, &[("node", &node.name_any())], self.facts.now, text));
+            alerts.push(self.alert(
+                "NodeTrouble",
+                Severity::Critical,
+                &[("node", &node.name_any())],
+                self.facts.now,
+                text,
+            ));
         }
         alerts
     }
@@ -197,7 +237,8 @@ impl Story<'_> {
             version.spec.lineage.as_ref().is_some_and(|lineage| lineage.parent.as_ref() == Some(stable))
         })?;
         let conditions = child.status.as_ref().map_or(&[][..], |status| &status.conditions);
-        let decided = status::condition(conditions, version_condition::PROMOTED).filter(|held| held.status == "False")?;
+        let decided =
+            status::condition(conditions, version_condition::PROMOTED).filter(|held| held.status == "False")?;
         let name = if decided.reason == reason::ROLLED_BACK { "CanaryRolledBack" } else { "CandidateRejected" };
         let text = AlertText {
             summary: format!("{} of {}: {}", child.name_any(), self.facts.key, decided.reason),
@@ -220,7 +261,9 @@ impl Story<'_> {
             cause: self.cause(),
             ..AlertText::default()
         };
-        let since = validate::at(self.model.status.as_ref().and_then(|status| status.last_decision.as_ref()).map(|last| &last.time));
+        let since = validate::at(
+            self.model.status.as_ref().and_then(|status| status.last_decision.as_ref()).map(|last| &last.time),
+        );
         let started = if since == UtcMillis(0) { self.facts.now } else { since };
         Some(self.alert("HelpNeeded", Severity::Critical, &[("reason", reason.as_str())], started, text))
     }

@@ -75,8 +75,13 @@ async fn carry_out(
             }
             new.candidate = Some(version.clone());
             let at = status::time(now);
-            new.rollout =
-                Some(RolloutStatus { phase: "Soaking".to_string(), step: None, weight: 100, since: at.clone(), started: at });
+            new.rollout = Some(RolloutStatus {
+                phase: "Soaking".to_string(),
+                step: None,
+                weight: 100,
+                since: at.clone(),
+                started: at,
+            });
             ("Promoted", reason.clone())
         }
         Action::RollBack { version, reason } => {
@@ -198,7 +203,12 @@ async fn decide(
     Ok(())
 }
 
-async fn freeze(version: &str, facts: &Facts, held: &ModelStatus, ctx: &Context) -> Result<Result<(), String>, ReconcileError> {
+async fn freeze(
+    version: &str,
+    facts: &Facts,
+    held: &ModelStatus,
+    ctx: &Context,
+) -> Result<Result<(), String>, ReconcileError> {
     let Some(object) = facts.version(version) else { return Ok(Err(format!("{version} is gone"))) };
     let since = validate::at(held.stable_since.as_ref());
     let frozen = baseline::freeze(object, facts, since, ctx).await?;

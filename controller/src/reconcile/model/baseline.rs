@@ -55,7 +55,10 @@ pub(super) async fn freeze(
         Err(error) => return Ok(Err(error)),
     };
     let n = baseline.n();
-    let document = BaselineDocument { baseline, evaluation: facts.evaluation.as_ref().map(|evaluation| evaluation.digest.clone()) };
+    let document = BaselineDocument {
+        baseline,
+        evaluation: facts.evaluation.as_ref().map(|evaluation| evaluation.digest.clone()),
+    };
     let bytes = serde_json::to_vec(&document)
         .map_err(|error| ReconcileError::Corrupt { what: "a baseline".to_string(), problem: error.to_string() })?;
     let digest = ctx.records.blobs().put_bytes(&bytes).await?;

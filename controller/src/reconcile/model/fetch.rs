@@ -61,7 +61,11 @@ impl Invalid {
 }
 
 /// Fetches and validates.
-pub(super) async fn fetch(model: &Model, namespace: &str, ctx: &Context) -> Result<Result<Facts, Invalid>, ReconcileError> {
+pub(super) async fn fetch(
+    model: &Model,
+    namespace: &str,
+    ctx: &Context,
+) -> Result<Result<Facts, Invalid>, ReconcileError> {
     let name = model.name_any();
     let held = model.status.clone().unwrap_or_default();
     let key = ModelKey::new(namespace, &name);
@@ -84,11 +88,21 @@ pub(super) async fn fetch(model: &Model, namespace: &str, ctx: &Context) -> Resu
         return Ok(Err(invalid));
     }
 
-    let mut versions: Vec<_> =
-        ctx.stores.versions.state().into_iter().filter(|version| belongs(&**version, namespace) && version.spec.model == name).collect();
+    let mut versions: Vec<_> = ctx
+        .stores
+        .versions
+        .state()
+        .into_iter()
+        .filter(|version| belongs(&**version, namespace) && version.spec.model == name)
+        .collect();
     versions.sort_by_key(|version| (version.creation_timestamp(), version.name_any()));
-    let mut runs: Vec<_> =
-        ctx.stores.runs.state().into_iter().filter(|run| belongs(&**run, namespace) && run.spec.model == name).collect();
+    let mut runs: Vec<_> = ctx
+        .stores
+        .runs
+        .state()
+        .into_iter()
+        .filter(|run| belongs(&**run, namespace) && run.spec.model == name)
+        .collect();
     runs.sort_by_key(|run| (run.creation_timestamp(), run.name_any()));
     if held.stable.is_none() && !versions.iter().any(|version| version.name_any() == model.spec.initial_version) {
         let message = format!(
@@ -98,7 +112,8 @@ pub(super) async fn fetch(model: &Model, namespace: &str, ctx: &Context) -> Resu
         return Ok(Err(Invalid::missing(message)));
     }
 
-    let stable_object = held.stable.as_ref().and_then(|stable| versions.iter().find(|version| version.name_any() == *stable));
+    let stable_object =
+        held.stable.as_ref().and_then(|stable| versions.iter().find(|version| version.name_any() == *stable));
     let baseline = match stable_object.and_then(|version| version.status.as_ref()?.baseline.as_ref()) {
         Some(frozen) => Some(baseline::read(&frozen.digest, ctx).await?.baseline),
         None => None,
@@ -122,7 +137,9 @@ fn belongs<K: ResourceExt>(object: &K, namespace: &str) -> bool {
 fn policy_of(model: &Model, namespace: &str, ctx: &Context) -> Result<Policy, Invalid> {
     let name = &model.spec.decay_policy_ref.name;
     let Some(policy) = ctx.stores.decay_policies.get(&ObjectRef::<DecayPolicy>::new(name).within(namespace)) else {
-        let message = format!("spec.decayPolicyRef names DecayPolicy {name:?}, which does not exist: create it or correct the name");
+        let message = format!(
+            "spec.decayPolicyRef names DecayPolicy {name:?}, which does not exist: create it or correct the name"
+        );
         return Err(Invalid::missing(message));
     };
     decay_policy::parse(&policy).map_err(|problem| Invalid::spec(format!("DecayPolicy {name:?}: {problem}")))
@@ -130,7 +147,11 @@ fn policy_of(model: &Model, namespace: &str, ctx: &Context) -> Result<Policy, In
 
 fn check_references(model: &Model, namespace: &str, parsed: &Parsed, ctx: &Context) -> Result<(), Invalid> {
     if let Some(reference) = &model.spec.compliance_policy_ref
-        && ctx.stores.compliance_policies.get(&ObjectRef::<CompliancePolicy>::new(&reference.name).within(namespace)).is_none()
+        && ctx
+            .stores
+            .compliance_policies
+            .get(&ObjectRef::<CompliancePolicy>::new(&reference.name).within(namespace))
+            .is_none()
     {
         let message = format!(
             "spec.compliancePolicyRef names CompliancePolicy {:?}, which does not exist: create it or correct the name",
@@ -157,7 +178,9 @@ pub(crate) async fn fresh_data(
     namespace: &str,
     ctx: &Context,
 ) -> Result<Option<(String, u64)>, ReconcileError> {
-    let Some(dataset) = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(dataset).within(namespace)) else { return Ok(None) };
+    let Some(dataset) = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(dataset).within(namespace)) else {
+        return Ok(None);
+    };
     if dataset.spec.purpose != Purpose::Feedback {
         let blobs = dataset.status.as_ref().map(|status| status.blobs.clone()).unwrap_or_default();
         let parts: Vec<&str> = blobs.iter().map(String::as_str).collect();
@@ -193,7 +216,9 @@ impl Facts {
         if let Some(version) = held.and_then(|status| status.candidate.as_ref()).and_then(|name| self.version(name)) {
             return Some(version);
         }
-        let Some(stable) = held.and_then(|status| status.stable.as_ref()) else { return self.version(&model.spec.initial_version) };
+        let Some(stable) = held.and_then(|status| status.stable.as_ref()) else {
+            return self.version(&model.spec.initial_version);
+        };
         let undecided = |version: &&Arc<ModelVersion>| {
             let conditions = version.status.as_ref().map_or(&[][..], |status| &status.conditions);
             version.spec.lineage.as_ref().is_some_and(|lineage| lineage.parent.as_ref() == Some(stable))
@@ -204,8 +229,14 @@ impl Facts {
 
     /// Nodes on which a version answers.
     pub(super) fn nodes_serving(&self, version: &str) -> BTreeSet<String> {
-        let assignments = self.version(version).and_then(|version| version.status.as_ref()).map(|status| status.assignments.clone());
-        assignments.unwrap_or_default().into_iter().filter(|held| held.phase == "Serving").map(|held| held.node).collect()
+        let assignments =
+            self.version(version).and_then(|version| version.status.as_ref()).map(|status| status.assignments.clone());
+        assignments
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|held| held.phase == "Serving")
+            .map(|held| held.node)
+            .collect()
     }
 
     /// Whether a run is under way.

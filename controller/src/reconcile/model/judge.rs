@@ -2,7 +2,9 @@
 
 use homeostat_clock::UtcMillis;
 use homeostat_crds::Model;
-use homeostat_decay::{Analysis, Diagnosis, Evidence, MixDrift, NodeTrouble, ReplicaVerdict, analyse, diagnose, mix_drift};
+use homeostat_decay::{
+    Analysis, Diagnosis, Evidence, MixDrift, NodeTrouble, ReplicaVerdict, analyse, diagnose, mix_drift,
+};
 use serde::{Deserialize, Serialize};
 
 use super::fetch::Facts;
@@ -13,7 +15,7 @@ use crate::reconcile::gpu_node;
 /// What was found, as it is kept as evidence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Judged {
+pub(super) struct Judged {
     /// The version that was looked at.
     pub version: Option<String>,
     /// One verdict a rule.
@@ -43,7 +45,8 @@ pub(super) fn judge(model: &Model, facts: &Facts, ctx: &Context) -> Judged {
     let version = held.stable.clone();
     let nodes = version.as_deref().map(|version| troubles(version, facts, ctx)).unwrap_or_default();
     let mix = baseline.and_then(|baseline| mix_drift(&baseline.traffic_shares(), &observed.traffic_counts(settled)));
-    let digests = facts.evaluation.as_ref().map(|evaluation| (&evaluation.set.prompts_digest, &evaluation.set.references_digest));
+    let digests =
+        facts.evaluation.as_ref().map(|evaluation| (&evaluation.set.prompts_digest, &evaluation.set.references_digest));
     let (probe_changed, world_changed) = match (baseline, digests) {
         (Some(baseline), Some((prompts, references))) => {
             let probe = baseline.prompts_digest != *prompts;
@@ -74,11 +77,13 @@ fn per_replica(
     let mut verdicts = Vec::new();
     for replica in names {
         let analysis = analyse(&facts.policy, facts.baseline.as_ref(), &observed.series(Some(replica)), since, now);
-        verdicts.extend(analysis.verdicts.into_iter().filter(|verdict| verdict.is_quality()).map(|verdict| ReplicaVerdict {
-            replica: replica.clone(),
-            rule: verdict.name,
-            outcome: verdict.outcome,
-            value: verdict.current.map(|current| current.value),
+        verdicts.extend(analysis.verdicts.into_iter().filter(|verdict| verdict.is_quality()).map(|verdict| {
+            ReplicaVerdict {
+                replica: replica.clone(),
+                rule: verdict.name,
+                outcome: verdict.outcome,
+                value: verdict.current.map(|current| current.value),
+            }
         }));
     }
     verdicts
@@ -87,12 +92,15 @@ fn per_replica(
 /// Nodes that hold a copy of the version and report an error of their GPUs.
 fn troubles(version: &str, facts: &Facts, ctx: &Context) -> Vec<NodeTrouble> {
     let states = ctx.fleet.nodes();
-    let assignments = facts.version(version).and_then(|version| version.status.as_ref()).map(|status| status.assignments.clone());
+    let assignments =
+        facts.version(version).and_then(|version| version.status.as_ref()).map(|status| status.assignments.clone());
     let mut troubles = Vec::new();
     for node in assignments.unwrap_or_default().into_iter().map(|held| held.node) {
         let hardware = states.get(&node).and_then(|state| state.status.as_ref()?.hardware.as_ref());
         troubles.extend(
-            gpu_node::problems(hardware, facts.now).into_iter().map(|problem| NodeTrouble { node: node.clone(), problem }),
+            gpu_node::problems(hardware, facts.now)
+                .into_iter()
+                .map(|problem| NodeTrouble { node: node.clone(), problem }),
         );
     }
     troubles

@@ -1,18 +1,18 @@
 //! Step five: the status, the history for charts, and what people are told.
 
+use homeostat_crds::Model;
 use homeostat_crds::conditions::{model as condition, reason};
 use homeostat_crds::model::{DecisionStatus, ModelStatus, QualityStatus, RolloutStatus, Traffic};
-use homeostat_crds::Model;
 use homeostat_decay::{DecayedCondition, Outcome, Verdict};
-use homeostat_rollout::Plan;
 use homeostat_records::Entry;
+use homeostat_rollout::Plan;
 
 use super::fetch::Facts;
 use super::judge::Judged;
 use super::world::evidence_bytes;
+use crate::Context;
 use crate::reconcile::ReconcileError;
 use crate::status::{self, ConditionUpdate};
-use crate::Context;
 
 /// Writes what is so now.
 pub(super) async fn report(
@@ -29,7 +29,8 @@ pub(super) async fn report(
     prepare_rollout(&mut new, model, facts);
     new.traffic = traffic(&new);
     let changed = outcomes_changed(&held, judged);
-    let told = held.last_decision.as_ref().is_none_or(|last| last.what != plan.decision.what) || !plan.actions.is_empty();
+    let told =
+        held.last_decision.as_ref().is_none_or(|last| last.what != plan.decision.what) || !plan.actions.is_empty();
     let figures_due = figures_due(&held, facts, ctx);
     let mut evidence = held.last_decision.as_ref().and_then(|last| last.evidence.clone());
     if changed || told || figures_due {
@@ -96,7 +97,9 @@ fn outcomes_changed(held: &ModelStatus, judged: &Judged) -> bool {
 
 /// Pure figures are renewed at most once per refresh interval.
 fn figures_due(held: &ModelStatus, facts: &Facts, ctx: &Context) -> bool {
-    held.last_decision.as_ref().is_none_or(|last| facts.now.since(status::millis(&last.time)) >= ctx.pace.status_refresh)
+    held.last_decision
+        .as_ref()
+        .is_none_or(|last| facts.now.since(status::millis(&last.time)) >= ctx.pace.status_refresh)
 }
 
 fn quality(verdict: &Verdict, evidence: Option<&str>) -> QualityStatus {
@@ -145,7 +148,12 @@ fn conditions(new: &mut ModelStatus, model: &Model, facts: &Facts, judged: &Judg
     let explanation = worst(judged).map(|verdict| verdict.explanation.clone()).unwrap_or_default();
     let decay_message = if reasons.is_empty() { explanation } else { reasons };
     let mut set = |type_, status, reason, message| {
-        status::set_condition(&mut new.conditions, generation, facts.now, ConditionUpdate { type_, status, reason, message });
+        status::set_condition(
+            &mut new.conditions,
+            generation,
+            facts.now,
+            ConditionUpdate { type_, status, reason, message },
+        );
     };
     set(condition::DECAYED, state, why, decay_message.clone());
     let servable = !serving.is_empty();
@@ -158,11 +166,15 @@ fn conditions(new: &mut ModelStatus, model: &Model, facts: &Facts, judged: &Judg
     let progress = facts.running().map(|run| format!("retraining {} runs", run.metadata.name.as_deref().unwrap_or("")));
     match (progress, &new.rollout) {
         (Some(progress), _) => set(condition::PROGRESSING, "True", reason::RUNNING, progress),
-        (None, Some(rollout)) => set(condition::PROGRESSING, "True", reason::RUNNING, format!("rollout: {}", rollout.phase)),
+        (None, Some(rollout)) => {
+            set(condition::PROGRESSING, "True", reason::RUNNING, format!("rollout: {}", rollout.phase))
+        }
         (None, None) => set(condition::PROGRESSING, "False", reason::OK, "nothing is on its way".to_string()),
     }
     match (servable, decayed) {
-        (false, _) => set(condition::READY, "False", reason::NOT_SERVING, "no replica of the stable version answers".to_string()),
+        (false, _) => {
+            set(condition::READY, "False", reason::NOT_SERVING, "no replica of the stable version answers".to_string())
+        }
         (true, DecayedCondition::True) => set(condition::READY, "False", reason::DEGRADED, decay_message),
         (true, DecayedCondition::False) => set(condition::READY, "True", reason::OK, "as declared".to_string()),
         (true, DecayedCondition::Unknown(outcome)) => set(condition::READY, "Unknown", outcome.as_str(), decay_message),

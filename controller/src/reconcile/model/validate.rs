@@ -15,7 +15,7 @@ use crate::reconcile::decay_policy::parse_duration;
 
 /// A parsed Model.
 #[derive(Clone, Debug)]
-pub struct Parsed {
+pub(crate) struct Parsed {
     /// How much may be done.
     pub mode: Mode,
     /// What a person asks for.
@@ -32,7 +32,7 @@ pub struct Parsed {
 
 /// A parsed retraining template.
 #[derive(Clone, Debug)]
-pub struct Retraining {
+pub(crate) struct Retraining {
     /// What the plan needs.
     pub plan: RetrainingPlan,
     /// Name of the Dataset of fresh records.
@@ -55,7 +55,7 @@ pub struct Retraining {
 ///
 /// # Errors
 /// A sentence that names the field, its value and the remedy.
-pub fn parse(name: &str, spec: &ModelSpec, done: &[String]) -> Result<Parsed, String> {
+pub(crate) fn parse(name: &str, spec: &ModelSpec, done: &[String]) -> Result<Parsed, String> {
     for (index, rule) in spec.slices.iter().enumerate() {
         Regex::new(&rule.pattern).map_err(|error| {
             let line = error.to_string().lines().last().unwrap_or_default().to_string();
@@ -140,7 +140,10 @@ fn rollout(spec: &ModelSpec) -> Result<RolloutPlan, String> {
     };
     let steps = rollout.steps.iter().enumerate().map(step).collect::<Result<Vec<_>, String>>()?;
     if let Some(index) = steps.windows(2).position(|pair| pair[1].weight < pair[0].weight) {
-        return Err(format!("spec.rollout.steps[{}].weight is lower than the step before it: weights must not fall", index + 1));
+        return Err(format!(
+            "spec.rollout.steps[{}].weight is lower than the step before it: weights must not fall",
+            index + 1
+        ));
     }
     let margin = share("spec.rollout.margin", &rollout.margin)?;
     Ok(RolloutPlan {
@@ -151,13 +154,22 @@ fn rollout(spec: &ModelSpec) -> Result<RolloutPlan, String> {
         steps,
         soak: parse_duration("spec.rollout.soak", &rollout.soak)?,
         patience: 10,
-        canary: CanaryPolicy { minimum_requests: rollout.minimum_requests, error_margin: margin, quality_margin: margin, ..CanaryPolicy::default() },
+        canary: CanaryPolicy {
+            minimum_requests: rollout.minimum_requests,
+            error_margin: margin,
+            quality_margin: margin,
+            ..CanaryPolicy::default()
+        },
     })
 }
 
 fn share(field: &str, text: &str) -> Result<f64, String> {
     let value = percent(text).map_err(|error| format!("{field}: {error}"))?;
-    if (0.0..=1.0).contains(&value) { Ok(value) } else { Err(format!("{field} is {text}: write a share between 0% and 100%")) }
+    if (0.0..=1.0).contains(&value) {
+        Ok(value)
+    } else {
+        Err(format!("{field} is {text}: write a share between 0% and 100%"))
+    }
 }
 
 /// sha256 (hex) over texts, each with its length.

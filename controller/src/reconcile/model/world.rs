@@ -19,7 +19,12 @@ use crate::reconcile::ReconcileError;
 use crate::{Context, status};
 
 /// Puts the world together.
-pub(super) async fn world(model: &Model, facts: &Facts, judged: &Judged, ctx: &Context) -> Result<World, ReconcileError> {
+pub(super) async fn world(
+    model: &Model,
+    facts: &Facts,
+    judged: &Judged,
+    ctx: &Context,
+) -> Result<World, ReconcileError> {
     let held = model.status.clone().unwrap_or_default();
     let candidate = match facts.candidate(model) {
         Some(version) => Some(candidate(version, model, facts, ctx).await?),
@@ -49,7 +54,8 @@ pub(super) async fn world(model: &Model, facts: &Facts, judged: &Judged, ctx: &C
 
 /// The bytes and digest of what was found, as it is kept.
 pub(super) fn evidence_bytes(judged: &Judged) -> Result<Vec<u8>, ReconcileError> {
-    serde_json::to_vec(judged).map_err(|error| ReconcileError::Corrupt { what: "evidence".to_string(), problem: error.to_string() })
+    serde_json::to_vec(judged)
+        .map_err(|error| ReconcileError::Corrupt { what: "evidence".to_string(), problem: error.to_string() })
 }
 
 pub(super) fn evidence_digest(judged: &Judged) -> Result<String, ReconcileError> {
@@ -61,7 +67,12 @@ fn loadable(facts: &Facts, version: &str) -> bool {
     status.is_some_and(|status| status::is_true(&status.conditions, condition::ARTIFACT_VERIFIED))
 }
 
-async fn candidate(version: &ModelVersion, model: &Model, facts: &Facts, ctx: &Context) -> Result<Candidate, ReconcileError> {
+async fn candidate(
+    version: &ModelVersion,
+    model: &Model,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<Candidate, ReconcileError> {
     let conditions = version.status.as_ref().map_or(&[][..], |status| &status.conditions);
     let name = version.name_any();
     let held = model.status.as_ref();
@@ -69,7 +80,9 @@ async fn candidate(version: &ModelVersion, model: &Model, facts: &Facts, ctx: &C
         .and_then(|status| status.rollout.as_ref())
         .filter(|_| held.is_some_and(|status| status.candidate.as_deref() == Some(name.as_str())));
     let phase = match rollout {
-        Some(rollout) if rollout.phase == "Soaking" => CandidatePhase::Soaking { since: status::millis(&rollout.since) },
+        Some(rollout) if rollout.phase == "Soaking" => {
+            CandidatePhase::Soaking { since: status::millis(&rollout.since) }
+        }
         Some(rollout) if rollout.phase == "Canary" => {
             let started = status::millis(&rollout.started);
             let stable = held.and_then(|status| status.stable.clone()).unwrap_or_default();
@@ -142,7 +155,9 @@ fn history(object: &RetrainingRun, now: UtcMillis) -> RunHistory {
     let complete = status::condition(&held.conditions, run::COMPLETE).filter(|condition| condition.status == "True");
     let outcome = match (complete, &held.version) {
         (None, _) => RunOutcome::Running,
-        (Some(condition), Some(version)) if condition.reason == "Succeeded" => RunOutcome::Succeeded { version: version.clone() },
+        (Some(condition), Some(version)) if condition.reason == "Succeeded" => {
+            RunOutcome::Succeeded { version: version.clone() }
+        }
         (Some(condition), _) => RunOutcome::Failed { reason: condition.reason.clone() },
     };
     let started = validate::at(object.creation_timestamp().as_ref());

@@ -27,7 +27,11 @@ pub(super) struct Sources {
 }
 
 /// Gathers them. Feedback is what there was when the run was created, so that gathering again gives the same.
-pub(super) async fn sources(run: &RetrainingRun, facts: &Facts, ctx: &Context) -> Result<Result<Sources, String>, ReconcileError> {
+pub(super) async fn sources(
+    run: &RetrainingRun,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<Result<Sources, String>, ReconcileError> {
     let namespace = &facts.namespace;
     let name = &facts.retraining.dataset;
     let Some(dataset) = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(name).within(namespace)) else {
@@ -52,7 +56,9 @@ pub(super) async fn sources(run: &RetrainingRun, facts: &Facts, ctx: &Context) -
 /// What the model's policy names, or everything that is known when there is no policy.
 fn entities(facts: &Facts, ctx: &Context) -> Vec<String> {
     let policy = facts.model.spec.compliance_policy_ref.as_ref().and_then(|reference| {
-        ctx.stores.compliance_policies.get(&ObjectRef::<CompliancePolicy>::new(&reference.name).within(&facts.namespace))
+        ctx.stores
+            .compliance_policies
+            .get(&ObjectRef::<CompliancePolicy>::new(&reference.name).within(&facts.namespace))
     });
     match policy.and_then(|policy| compliance_policy::parse(&policy).ok()) {
         Some(entities) => entities.iter().map(|(entity, _)| entity.as_str().to_string()).collect(),
@@ -65,17 +71,26 @@ fn replay(parent: &ModelVersion, namespace: &str, ctx: &Context) -> Result<Vec<S
     let mut blobs = lineage.snapshot.clone();
     if let Some(reference) = &lineage.dataset {
         let dataset = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(&reference.name).within(namespace));
-        let held = dataset.and_then(|dataset| dataset.status.as_ref().map(|status| status.blobs.clone())).unwrap_or_default();
+        let held =
+            dataset.and_then(|dataset| dataset.status.as_ref().map(|status| status.blobs.clone())).unwrap_or_default();
         if held.is_empty() {
             let parent = parent.name_any();
-            return Err(format!("Dataset {:?} of the lineage of {parent} does not exist or is not ready", reference.name));
+            return Err(format!(
+                "Dataset {:?} of the lineage of {parent} does not exist or is not ready",
+                reference.name
+            ));
         }
         blobs.extend(held);
     }
     Ok(blobs)
 }
 
-async fn feedback(dataset: &Dataset, run: &RetrainingRun, facts: &Facts, ctx: &Context) -> Result<Vec<String>, ReconcileError> {
+async fn feedback(
+    dataset: &Dataset,
+    run: &RetrainingRun,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<Vec<String>, ReconcileError> {
     let mut records = Vec::new();
     for source in dataset.spec.sources.iter().filter_map(|source| source.feedback.as_ref()) {
         let query = SampleQuery {

@@ -23,12 +23,18 @@ pub(super) async fn judge(
     ctx: &Context,
 ) -> Result<Vec<GateResult>, ReconcileError> {
     let bytes = ctx.records.blobs().get(evaluated.blob("scores")?).await?;
-    let corrupt = |problem: String| ReconcileError::Corrupt { what: "the scores of an evaluation".to_string(), problem };
+    let corrupt =
+        |problem: String| ReconcileError::Corrupt { what: "the scores of an evaluation".to_string(), problem };
     let mut scores: BTreeMap<String, Vec<ItemScore>> =
         serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
     let incumbent = facts.parent.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
-    let mut take = |artifact: &str| scores.remove(artifact).ok_or_else(|| corrupt(format!("no marks for artifact {artifact}")));
-    let paired = PairedScores { incumbent: take(&incumbent)?, candidate: take(&trained.artifact)?, fresh: fresh(facts, ctx).await? };
+    let mut take =
+        |artifact: &str| scores.remove(artifact).ok_or_else(|| corrupt(format!("no marks for artifact {artifact}")));
+    let paired = PairedScores {
+        incumbent: take(&incumbent)?,
+        candidate: take(&trained.artifact)?,
+        fresh: fresh(facts, ctx).await?,
+    };
     Ok(evaluate(&facts.retraining.gates, &paired, &ctx.seed.child(&format!("gates/{}", run.name_any()))))
 }
 
