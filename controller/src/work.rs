@@ -22,7 +22,7 @@ pub(crate) enum Standing {
         attempt: u32,
     },
     /// An agent is at it.
-    Running(WorkRow),
+    Running(Box<WorkRow>),
     /// Done.
     Succeeded(Outcome),
     /// Failed for good.
@@ -121,7 +121,7 @@ pub(crate) struct Owner<'a> {
 fn standing(row: WorkRow) -> Result<Standing, ReconcileError> {
     Ok(match row.phase {
         WorkPhase::Pending => Standing::Waiting { attempt: row.item.attempt },
-        WorkPhase::Accepted | WorkPhase::Running => Standing::Running(row),
+        WorkPhase::Accepted | WorkPhase::Running => Standing::Running(Box::new(row)),
         WorkPhase::Succeeded => Standing::Succeeded(outcome(&row)?),
         WorkPhase::Failed | WorkPhase::Cancelled => Standing::Failed {
             reason: if row.reason.is_empty() { "WorkFailed".to_string() } else { row.reason },

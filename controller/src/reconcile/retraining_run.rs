@@ -2,6 +2,7 @@
 
 mod data;
 mod gates;
+mod planned;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,6 @@ use homeostat_crds::conditions::{reason, run as condition};
 use homeostat_crds::model_version::{Artifact, Lineage, ModelVersionSpec};
 use homeostat_crds::retraining_run::{ProgressStatus, RetrainingRunStatus, SnapshotStatus};
 use homeostat_crds::{ComplianceCheck, LocalReference, MODEL_LABEL, Model, ModelVersion, RetrainingRun};
-use homeostat_protocol::{Curate, Evaluate, Train, Work, work::Kind};
 use homeostat_records::WorkRow;
 use homeostat_rollout::gates::{GateOutcome, overall};
 use kube::ResourceExt;
@@ -22,7 +22,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::ReconcileError;
 use super::model::validate::{self, Retraining};
 use crate::status::{self, ConditionUpdate};
-use crate::work::{Outcome, Owner, Standing, advance};
+use crate::work::{Outcome, Owner, Standing};
 use crate::{Context, evaluation};
 
 /// Advances one run as far as it goes now.
@@ -119,7 +119,7 @@ async fn stages(
     }
 
     new.phase = Some("Curating".to_string());
-    let curated = match curate(run, facts, &owner, ctx).await? {
+    let curated = match planned::curate(run, facts, &owner, ctx).await? {
         Ok(Standing::Succeeded(outcome)) => outcome,
         Ok(standing) => return Ok(waiting(new, standing)),
         Err(end) => return Ok(Some(end)),
@@ -131,7 +131,7 @@ async fn stages(
     }
 
     new.phase = Some("Training".to_string());
-    let trained = match train(facts, &owner, &curated, deadline, ctx).await? {
+    let trained = match planned::train(facts, &owner, &curated, deadline, ctx).await? {
         Standing::Succeeded(outcome) => outcome,
         standing => return Ok(waiting(new, standing)),
     };
@@ -147,7 +147,7 @@ async fn stages(
     create_check(run, facts, &version, ctx).await?;
 
     new.phase = Some("Evaluating".to_string());
-    let evaluated = match evaluate(facts, &owner, &trained, ctx).await? {
+    let evaluated = match planned::evaluate(facts, &owner, &trained, ctx).await? {
         Standing::Succeeded(outcome) => outcome,
         standing => return Ok(waiting(new, standing)),
     };
@@ -186,79 +186,6 @@ fn progress(row: &WorkRow) -> Option<ProgressStatus> {
         loss: number("loss").map(|loss| (loss * 1e4).round() / 1e4),
         eta_seconds: number("etaSeconds").map(f64::round),
     })
-}
-
-async fn curate(
-    run: &RetrainingRun,
-    facts: &Facts,
-    owner: &Owner<'_>,
-    ctx: &Context,
-) -> Result<Result<Standing, End>, ReconcileError> {
-    let sources = match data::sources(run, facts, ctx).await? {
-        Ok(sources) => sources,
-        Err(problem) => return Ok(Err(End::new(reason::NO_FRESH_DATA, problem))),
-    };
-    let seed = seed_of(run);
-    let standing = advance(ctx, owner, "curate", |id, attempt| Work {
-        id: id.to_string(),
-        attempt,
-        kind: Some(Kind::Curate(Curate {
-            fresh_digests: sources.fresh.clone(),
-            replay_digests: sources.replay.clone(),
-            evaluation_digest: facts.evaluation.digest.clone(),
-            entities: sources.entities.clone(),
-            per_key_cap: facts.retraining.per_key_cap,
-            seed,
-        })),
-    })
-    .await?;
-    Ok(Ok(standing))
-}
-
-async fn train(
-    facts: &Facts,
-    owner: &Owner<'_>,
-    curated: &Outcome,
-    deadline: homeostat_clock::UtcMillis,
-    ctx: &Context,
-) -> Result<Standing, ReconcileError> {
-    let parent = facts.parent.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
-    let (fresh, replay) = (curated.blob("fresh")?.to_string(), curated.blob("replay")?.to_string());
-    advance(ctx, owner, "train", |id, attempt| Work {
-        id: id.to_string(),
-        attempt,
-        kind: Some(Kind::Train(Train {
-            run: owner.object.to_string(),
-            parent_artifact: parent.clone(),
-            fresh_digest: fresh.clone(),
-            replay_digest: replay.clone(),
-            replay_fraction: facts.retraining.replay,
-            hyperparameters_json: facts.retraining.hyperparameters.clone(),
-            seed: seed_of_text(owner.object),
-            deadline_ms: deadline.0,
-            trainer: facts.retraining.trainer.clone(),
-            architecture_json: String::new(),
-        })),
-    })
-    .await
-}
-
-async fn evaluate(
-    facts: &Facts,
-    owner: &Owner<'_>,
-    trained: &Outcome,
-    ctx: &Context,
-) -> Result<Standing, ReconcileError> {
-    let incumbent = facts.parent.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
-    advance(ctx, owner, "evaluate", |id, attempt| Work {
-        id: id.to_string(),
-        attempt,
-        kind: Some(Kind::Evaluate(Evaluate {
-            artifacts: vec![incumbent.clone(), trained.artifact.clone()],
-            evaluation_digest: facts.evaluation.digest.clone(),
-        })),
-    })
-    .await
 }
 
 fn note_snapshot(
@@ -415,16 +342,6 @@ fn set(
 ) {
     let update = ConditionUpdate { type_, status, reason, message };
     status::set_condition(&mut new.conditions, run.metadata.generation, ctx.now(), update);
-}
-
-fn seed_of(run: &RetrainingRun) -> u64 {
-    seed_of_text(&run.name_any())
-}
-
-/// The seed follows from the name, so that the same run is the same run. 53 bits, which every JSON reader keeps.
-fn seed_of_text(name: &str) -> u64 {
-    let digest = validate::digest(&[name]);
-    u64::from_str_radix(&digest[..13], 16).unwrap_or(1)
 }
 
 fn short(digest: &str) -> &str {

@@ -1,6 +1,7 @@
 //! Windows of the records as the analysis wants them: grouped to policy windows, replicas merged or apart.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use homeostat_clock::UtcMillis;
@@ -41,10 +42,9 @@ impl Observations {
         for rule in &policy.metrics {
             match &rule.source {
                 MetricSource::Agents(metric, source) => {
-                    let key = (*source, metric.stored.to_string());
-                    if !newest.contains_key(&key) {
+                    if let Entry::Vacant(entry) = newest.entry((*source, metric.stored.to_string())) {
                         let at = ctx.records.newest_window(model, Some(version), *source, Some(metric.stored)).await?;
-                        newest.insert(key, at);
+                        entry.insert(at);
                     }
                 }
                 MetricSource::PromQl(query) => {
