@@ -1,7 +1,8 @@
 //! Asks serving engines the questions of golden sets and marks the answers.
 //!
-//! One task a probe, one question at a time, round-robin. An answer that did not come is missing for quality, and an
-//! error for `error_rate`: a dead engine does not look like a bad model.
+//! One task a probe, one question at a time, each once a round in an order drawn anew for it: so every window holds a fair
+//! sample of the set's slices, and can be compared with every other at fixed mix. An answer that did not come is missing
+//! for quality, and an error for `error_rate`: a dead engine does not look like a bad model.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,7 +13,7 @@ use homeostat_gateway::{Meter, Subject};
 use homeostat_protocol::{DesiredState, Probe};
 use homeostat_quality::grade::{exact_match, token_f1};
 use homeostat_quality::{EvaluationItem, EvaluationSet, Grader, ModelKey, Source};
-use rand::Rng as _;
+use rand::seq::SliceRandom as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -109,14 +110,19 @@ impl Prober {
         let set = self.set(&probe.evaluation_digest).await;
         let mut tick = tokio::time::interval(Duration::from_secs_f64(1.0 / probe.per_second));
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        // Not always from the first: after many restarts some questions would never be asked.
-        let start = self.seed.rng(&format!("probe/{}/{}", probe.replica, self.clock.now().0)).next_u64();
-        let offset = usize::try_from(start % set.items.len().max(1) as u64).unwrap_or(0);
-        for item in set.items.iter().cycle().skip(offset) {
-            tick.tick().await;
-            self.ask(probe, &model, item).await;
+        let mut order: Vec<&EvaluationItem> = set.items.iter().collect();
+        if order.is_empty() {
+            return std::future::pending().await;
         }
-        std::future::pending().await
+        // Not the same after each restart: some questions would never be asked.
+        let mut rng = self.seed.rng(&format!("probe/{}/{}", probe.replica, self.clock.now().0));
+        loop {
+            order.shuffle(&mut rng);
+            for item in &order {
+                tick.tick().await;
+                self.ask(probe, &model, item).await;
+            }
+        }
     }
 
     /// The golden set, however long it takes to get it.

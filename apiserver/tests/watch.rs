@@ -55,7 +55,7 @@ async fn initial_events_end_with_an_annotated_bookmark() {
     api.post(WIDGETS, widget("a", json!({}))).await;
     api.post(WIDGETS, widget("b", json!({}))).await;
     let query =
-        "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=1";
+        "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=4";
     let mut watch = api.watch(&format!("{WIDGETS}?{query}")).await;
     assert_eq!(watch.next_short().await, "ADDED a");
     assert_eq!(watch.next_short().await, "ADDED b");

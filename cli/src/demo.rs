@@ -41,6 +41,7 @@ use homeostat_records::Records;
 use tokio_util::sync::CancellationToken;
 
 pub use inbox::Inbox;
+pub(crate) use manifests::NAMESPACE;
 pub use report::{Report, Seconds};
 pub use scenario::Scenario;
 
@@ -62,6 +63,13 @@ pub struct DemoArgs {
     /// Folder of everything else; a temporary one by default
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Use the cluster of KUBECONFIG instead of the embedded API; applies the definitions, and leaves its objects there
+    #[arg(long)]
+    pub cluster: bool,
+    /// Records: postgres://user:password@host/database, or sqlite:///path; records.db in --data by default
+    // No variable of the environment: a demo must not write into an installation's records by accident.
+    #[arg(long, value_name = "URL")]
+    pub records: Option<String>,
 }
 
 /// What must be running before [`run`].

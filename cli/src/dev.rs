@@ -5,6 +5,7 @@ use homeostat_controller::Pace;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::api::ApiConfig;
 use crate::args::{DevArgs, Gpu};
 use crate::host::{Host, HostConfig, receivers};
 
@@ -14,7 +15,8 @@ pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
     stop_on_signal(shutdown.clone())?;
     let config = HostConfig {
         data: args.data.clone(),
-        api_listen: args.api_listen,
+        api: ApiConfig::Embedded(args.api_listen),
+        records: None,
         web_listen: args.web_listen,
         gateway_listen: args.gateway_listen,
         agents_listen: ([127, 0, 0, 1], 0).into(),
@@ -44,20 +46,24 @@ pub(crate) fn gpu(gpu: Gpu) -> GpuBackend {
     }
 }
 
-/// Cancels the token on SIGINT and SIGTERM; a second signal ends the process at once.
+/// Cancels the token on SIGINT and SIGTERM. A second signal is told what is waited for, a third ends the process at once, which
+/// leaves engines running.
 pub(crate) fn stop_on_signal(shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
-        loop {
+        for signals in 1_u32.. {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if shutdown.is_cancelled() {
-                std::process::exit(130);
+            match signals {
+                1 => shutdown.cancel(),
+                2 => eprintln!(
+                    "homeostat: ending; engines finish what they answer. Once more to leave at once, engines running"
+                ),
+                _ => std::process::exit(130),
             }
-            shutdown.cancel();
         }
     });
     Ok(())

@@ -1,35 +1,34 @@
-//! Everything on one machine: embedded API, records, controller, dashboard and agent, as `dev` and `demo` run them.
+//! Everything on one machine: API, records, controller, dashboard and agent, as `dev` and `demo` run them.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use homeostat_agent::{AgentConfig, NodeConfig, Timing};
-use homeostat_apiserver::{ApiServer, Audit, AuditedWrite, User, serve as api_serve};
-use homeostat_clock::{Clock, SystemClock, UtcMillis};
+use homeostat_apiserver::ApiServer;
+use homeostat_clock::{Clock, SystemClock};
 use homeostat_controller::Pace;
 use homeostat_controller::alerting::Receiver;
-use homeostat_records::{Entry, Records};
+use homeostat_records::Records;
 use kube::Client;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{ApiConfig, KubernetesApi};
 use crate::args::ConnectArgs;
 use crate::keys::Keys;
-
-/// The identity under which the controller writes.
-pub(crate) const CONTROLLER: &str = "system:homeostat:controller";
 
 /// How the parts are started.
 pub struct HostConfig {
     /// Folder of everything that is kept.
     pub data: PathBuf,
-    /// Port of the Kubernetes-style API.
-    pub api_listen: SocketAddr,
+    /// The Kubernetes API.
+    pub api: ApiConfig,
+    /// URL of the records; SQLite in `data` without one.
+    pub records: Option<String>,
     /// Port of the dashboard.
     pub web_listen: SocketAddr,
     /// Port of the gateway.
@@ -56,7 +55,7 @@ pub struct HostConfig {
 
 /// All parts, running.
 pub struct Host {
-    /// Client of the embedded API, with the controller's identity.
+    /// Client of the API, with the controller's rights.
     pub client: Client,
     /// The records.
     pub records: Records,
@@ -68,7 +67,7 @@ pub struct Host {
     pub kubeconfig: PathBuf,
     /// Where users of models connect.
     pub gateway: SocketAddr,
-    api: ApiServer,
+    embedded: Option<ApiServer>,
     tasks: JoinSet<anyhow::Result<&'static str>>,
     shutdown: CancellationToken,
 }
@@ -84,20 +83,17 @@ impl Host {
         let keys = Keys::open(&config.data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let seed = keys.seed()?;
-        let records = open_records(&config.data, None).await?;
+        let records = open_records(&config.data, config.records.as_deref()).await?;
         let mut tasks = JoinSet::new();
 
-        let (audit, writes) = mpsc::unbounded_channel();
-        let api = open_api(&config.data, &clock, audit).await?;
-        tasks.spawn(keep_audit(writes, records.clone(), shutdown.clone()));
-        let kubeconfig = serve_api(&api, config.api_listen, &config.data, &keys, &mut tasks, &shutdown).await?;
+        let api = KubernetesApi::open(config.api, &config.data, &keys, &clock, &records, &mut tasks, &shutdown).await?;
+        let (client, kubeconfig) = (api.client.clone(), api.kubeconfig.clone());
 
         let web = listen("--web-listen", "the dashboard", config.web_listen).await?;
         let web_url = format!("http://{}", web.local_addr()?);
         let web_token = keys.token("web-token")?;
         let dashboard_link = homeostat_web::sign_in_link(&web_url, &web_token);
 
-        let client = Client::new(api.in_process(User::new(CONTROLLER)), "default");
         let controller = homeostat_controller::start(
             homeostat_controller::Config {
                 client: client.clone(),
@@ -121,7 +117,7 @@ impl Host {
         tasks.spawn(async move { controller.join().await.map(|()| "controller").map_err(Into::into) });
 
         let pages = homeostat_web::router(homeostat_web::WebConfig {
-            clients: clients(api.clone()),
+            clients: api.clients.clone(),
             records: records.clone(),
             clock: clock.clone(),
             token: web_token,
@@ -150,7 +146,8 @@ impl Host {
         tasks.spawn(async move {
             homeostat_agent::run(agent, agent_clock, agent_seed, stop).await.map(|()| "agent").map_err(Into::into)
         });
-        Ok(Self { client, records, clock, dashboard_link, kubeconfig, gateway, api, tasks, shutdown })
+        let embedded = api.into_embedded();
+        Ok(Self { client, records, clock, dashboard_link, kubeconfig, gateway, embedded, tasks, shutdown })
     }
 
     /// Waits for the shutdown (then for all parts to end), or for a part that ends by itself.
@@ -159,7 +156,9 @@ impl Host {
     /// When a part failed.
     pub async fn join(self) -> anyhow::Result<()> {
         let result = join(self.tasks, &self.shutdown).await;
-        self.api.close().await;
+        if let Some(api) = self.embedded {
+            api.close().await;
+        }
         self.records.close().await;
         result
     }
@@ -195,47 +194,6 @@ pub(crate) fn records_file(data: &Path) -> PathBuf {
 pub(crate) async fn open_records(data: &Path, url: Option<&str>) -> anyhow::Result<Records> {
     let url = url.map_or_else(|| Records::sqlite_url(&records_file(data)), str::to_string);
     Ok(Records::open(&url, data.join("blobs")).await?)
-}
-
-/// Opens the embedded API with our kinds.
-pub(crate) async fn open_api(
-    data: &Path,
-    clock: &Arc<dyn Clock>,
-    audit: mpsc::UnboundedSender<AuditedWrite>,
-) -> anyhow::Result<ApiServer> {
-    let now = clock.clone();
-    let config = homeostat_apiserver::Config {
-        database: data.join("objects.db"),
-        crds: homeostat_crds::all(),
-        audit: Some(Arc::new(Forward(audit))),
-        now: Arc::new(move || now.now().0),
-    };
-    Ok(ApiServer::open(config).await?)
-}
-
-/// Serves the API to kubectl and writes the kubeconfig; gives its path.
-pub(crate) async fn serve_api(
-    api: &ApiServer,
-    listen: SocketAddr,
-    data: &Path,
-    keys: &Keys,
-    tasks: &mut JoinSet<anyhow::Result<&'static str>>,
-    shutdown: &CancellationToken,
-) -> anyhow::Result<PathBuf> {
-    let token = keys.token("api-token")?;
-    let admin = User {
-        name: "admin".to_string(),
-        groups: vec!["system:masters".to_string(), "system:authenticated".to_string()],
-    };
-    let tokens = vec![api_serve::Token { token: token.clone(), user: admin }];
-    let listener = api_serve::Listener::bind(api, listen, &data.join("api-tls"), tokens)
-        .await
-        .with_context(|| format!("--api-listen {listen}: the Kubernetes-style API cannot listen there"))?;
-    let kubeconfig = data.join("kubeconfig");
-    api_serve::write_kubeconfig(&kubeconfig, &listener.url(), listener.ca_pem(), &token)?;
-    let stop = shutdown.clone();
-    tasks.spawn(async move { listener.serve(stop).await.map(|()| "api").map_err(Into::into) });
-    Ok(kubeconfig)
 }
 
 /// Receivers of alerts from the command line.
@@ -274,70 +232,4 @@ pub(crate) async fn serve_pages(
         () = shutdown.cancelled() => {}
     }
     Ok("dashboard")
-}
-
-/// Clients of the embedded API, for the dashboard's users.
-pub(crate) fn clients(api: ApiServer) -> Arc<dyn homeostat_web::Clients> {
-    Arc::new(EmbeddedClients(api))
-}
-
-struct EmbeddedClients(ApiServer);
-
-impl homeostat_web::Clients for EmbeddedClients {
-    fn client_for(&self, user: &str) -> Client {
-        Client::new(self.0.in_process(User::new(user)), "default")
-    }
-}
-
-struct Forward(mpsc::UnboundedSender<AuditedWrite>);
-
-impl Audit for Forward {
-    fn record(&self, write: AuditedWrite) {
-        // The receiver ends after the API only.
-        let _ = self.0.send(write);
-    }
-}
-
-/// Puts writes of desired state into the ledger. Left out: Events and Leases, and the status that our own controllers write,
-/// whose decisions have entries of their own.
-pub(crate) async fn keep_audit(
-    mut writes: mpsc::UnboundedReceiver<AuditedWrite>,
-    records: Records,
-    shutdown: CancellationToken,
-) -> anyhow::Result<&'static str> {
-    loop {
-        let next = tokio::select! {
-            biased;
-            write = writes.recv() => write,
-            () = shutdown.cancelled() => None,
-        };
-        let Some(write) = next else { return Ok("audit") };
-        let own = write.user.name == CONTROLLER || write.user.name.starts_with("system:apiserver");
-        if matches!(write.resource.as_str(), "events" | "leases") || (own && write.subresource == "status") {
-            continue;
-        }
-        if let Err(error) = records.append_ledger(entry(&write)).await {
-            bail!("a write of {} could not be put into the ledger: {error}", write.user.name);
-        }
-    }
-}
-
-fn entry(write: &AuditedWrite) -> Entry {
-    let place =
-        if write.namespace.is_empty() { write.name.clone() } else { format!("{}/{}", write.namespace, write.name) };
-    let part = if write.subresource.is_empty() { String::new() } else { format!("/{}", write.subresource) };
-    let model = (write.resource == "models").then(|| place.clone());
-    Entry {
-        at: UtcMillis(write.at),
-        actor: write.user.name.clone(),
-        kind: "write".to_string(),
-        model,
-        object: Some(format!("{}{part}/{place}", write.resource)),
-        summary: format!("{} {}{part} {place}", write.verb, write.resource),
-        detail: serde_json::json!({
-            "verb": write.verb, "group": write.group, "version": write.version, "uid": write.uid,
-            "resourceVersion": write.resource_version.to_string(), "fieldManager": write.field_manager,
-        }),
-        evidence: None,
-    }
 }

@@ -3,6 +3,7 @@
 //! [`args`] is the command line; each command is one module that wires crates and holds no logic of its own.
 
 mod agent;
+pub mod api;
 pub mod args;
 mod audit;
 mod controller;

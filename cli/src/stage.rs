@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use homeostat_protocol::ports;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::{ApiConfig, cluster};
 use crate::demo::{self, DemoArgs};
 use crate::dev::stop_on_signal;
 use crate::host::{Host, HostConfig};
@@ -19,10 +22,12 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let folder =
         tempfile::Builder::new().prefix("homeostat-demo-").tempdir().context("no temporary folder is to be had")?;
     let data = kept.unwrap_or_else(|| folder.path().to_path_buf());
+    let api = if args.cluster { clean_cluster().await? } else { ApiConfig::Embedded(free_or(ports::API)) };
     let plan = demo::plan(&args).await?;
     let config = HostConfig {
         data: data.clone(),
-        api_listen: free_or(ports::API),
+        api,
+        records: args.records.clone(),
         web_listen: free_or(ports::WEB),
         gateway_listen: free_or(ports::GATEWAY),
         agents_listen: ([127, 0, 0, 1], 0).into(),
@@ -62,6 +67,22 @@ pub(crate) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         bail!("the scenario did not end as it should: {}", outcome.why);
     }
     Ok(())
+}
+
+/// The cluster that KUBECONFIG names, knowing our kinds, and without what an earlier demo has left there.
+async fn clean_cluster() -> anyhow::Result<ApiConfig> {
+    let config = cluster::config("leave out --cluster").await?;
+    let client = cluster::connect(&config).await?;
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    if namespaces.get_opt(demo::NAMESPACE).await.context("--cluster: namespaces cannot be read")?.is_some() {
+        bail!(
+            "--cluster: {} has a namespace {name} already: `kubectl delete namespace {name}`, if it is an earlier demo's",
+            config.cluster_url,
+            name = demo::NAMESPACE
+        );
+    }
+    cluster::apply_definitions(&client).await?;
+    Ok(ApiConfig::Cluster(config))
 }
 
 /// The well-known port when it is free, else any: two demos, or a demo beside `dev`, do not hinder each other.

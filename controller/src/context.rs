@@ -1,3 +1,4 @@
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,8 +8,13 @@ use homeostat_crds::{
 };
 use homeostat_records::Records;
 use k8s_openapi::NamespaceResourceScope;
-use kube::runtime::reflector::Store;
-use kube::{Api, Client, Resource};
+use kube::api::ListParams;
+use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::sync::watch::error::RecvError;
 
 use crate::agents::Fleet;
 use crate::alerting::Alerting;
@@ -61,6 +67,51 @@ pub struct Stores {
     pub checks: Store<ComplianceCheck>,
     /// Nodes.
     pub nodes: Store<GpuNode>,
+    /// True once all of them hold what there is.
+    pub filled: watch::Receiver<bool>,
+}
+
+impl Stores {
+    /// Waits until every cache holds what the API lists. Before that, what is missing from a cache may well exist: nothing is
+    /// planned, and no node is told anything.
+    ///
+    /// # Errors
+    /// At the shutdown.
+    pub async fn ready(&self) -> Result<(), RecvError> {
+        self.filled.clone().wait_for(|filled| *filled).await.map(|_| ())
+    }
+
+    /// Whether every cache holds what the API lists now. The stores' own `wait_until_ready` wakes one waiter only (kube 5.0), and
+    /// the controllers themselves are waiting on it.
+    ///
+    /// # Errors
+    /// When the API does not answer.
+    pub async fn hold_all(&self, client: &Client) -> Result<bool, kube::Error> {
+        Ok(holds(client, &self.models).await?
+            && holds(client, &self.versions).await?
+            && holds(client, &self.datasets).await?
+            && holds(client, &self.decay_policies).await?
+            && holds(client, &self.compliance_policies).await?
+            && holds(client, &self.runs).await?
+            && holds(client, &self.checks).await?
+            && holds(client, &self.nodes).await?)
+    }
+}
+
+async fn holds<K>(client: &Client, store: &Store<K>) -> Result<bool, kube::Error>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + 'static,
+{
+    let listed = Api::<K>::all(client.clone()).list_metadata(&ListParams::default()).await?;
+    let held = |object: &PartialObjectMeta<K>| {
+        let reference = ObjectRef::<K>::new(&object.name_any());
+        let reference = match object.namespace() {
+            Some(namespace) => reference.within(&namespace),
+            None => reference,
+        };
+        store.get(&reference).is_some()
+    };
+    Ok(listed.items.iter().all(held))
 }
 
 /// How fast things go. Production and the demo differ here, and only here.

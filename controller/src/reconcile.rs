@@ -31,6 +31,12 @@ pub enum ReconcileError {
     /// The alerts.
     #[error("the alerts could not be kept")]
     Alerting(#[from] crate::alerting::AlertingError),
+    /// The caches are not filled any more.
+    #[error("the controller is shutting down")]
+    Ending(#[from] tokio::sync::watch::error::RecvError),
+    /// The cache was behind: the object has changed since.
+    #[error("the object has changed since it was read")]
+    Stale,
     /// An object without name or namespace, which the API does not hand out.
     #[error("the object has no {0}")]
     Incomplete(&'static str),
@@ -48,7 +54,11 @@ impl ReconcileError {
     /// Somebody else wrote the object first: not worth a log line.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Kubernetes(kube::Error::Api(status)) if status.code == 409)
+        match self {
+            Self::Stale => true,
+            Self::Kubernetes(kube::Error::Api(status)) => status.code == 409,
+            _ => false,
+        }
     }
 }
 

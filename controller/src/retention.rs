@@ -36,6 +36,7 @@ pub(crate) async fn sweep(ctx: &Context) -> Result<(), ReconcileError> {
     if merged + windows + samples + analyses > 0 {
         tracing::info!(merged, windows, samples, analyses, "old records were merged or deleted");
     }
+    records.blobs().sweep_partials(now.minus(DAY)).await?;
     prune_runs(ctx).await?;
     prune_checks(ctx).await
 }

@@ -167,6 +167,7 @@ fn spawn_reconcilers(
     let decay_policies = controller::<DecayPolicy>(&client, config);
     let compliance_policies = controller::<CompliancePolicy>(&client, config);
     let nodes = controller::<GpuNode>(&client, config);
+    let (fill, filled) = watch::channel(false);
     let stores = Stores {
         models: models.store(),
         versions: versions.store(),
@@ -176,6 +177,7 @@ fn spawn_reconcilers(
         runs: runs.store(),
         checks: checks.store(),
         nodes: nodes.store(),
+        filled,
     };
     let ctx = Arc::new(Context {
         client: client.clone(),
@@ -226,8 +228,38 @@ fn spawn_reconcilers(
     run.spawn("decay_policy", decay_policies, decay_policy::reconcile);
     run.spawn("compliance_policy", compliance_policies, compliance_policy::reconcile);
     run.spawn("gpu_node", nodes, gpu_node::reconcile);
+    spawn_filling(ctx.clone(), fill, tasks, shutdown);
     spawn_retention(ctx.clone(), tasks, shutdown);
     spawn_desired(ctx, tasks, shutdown);
+}
+
+/// Says when the caches are filled, and keeps saying so until the shutdown.
+fn spawn_filling(
+    ctx: Arc<Context>,
+    fill: watch::Sender<bool>,
+    tasks: &mut JoinSet<&'static str>,
+    shutdown: &CancellationToken,
+) {
+    let shutdown = shutdown.clone();
+    tasks.spawn(async move {
+        while !*fill.borrow() && !shutdown.is_cancelled() {
+            match ctx.stores.hold_all(&ctx.client).await {
+                Ok(true) => {
+                    fill.send_replace(true);
+                }
+                Ok(false) => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(error) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the Kubernetes API does not list our kinds; trying again"
+                    );
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+        shutdown.cancelled().await;
+        "filling"
+    });
 }
 
 fn spawn_retention(ctx: Arc<Context>, tasks: &mut JoinSet<&'static str>, shutdown: &CancellationToken) {
@@ -260,7 +292,7 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn spawn<K, F, Fut>(&mut self, name: &'static str, controller: Controller<K>, reconcile: F)
+    fn spawn<K, F, Fut>(&mut self, name: &'static str, controller: Controller<K>, mut reconcile: F)
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
         F: FnMut(Arc<K>, Arc<Context>) -> Fut + Send + 'static,
@@ -269,7 +301,14 @@ impl Runner<'_> {
     {
         let stop = self.shutdown.clone().cancelled_owned();
         let ctx = self.ctx.clone();
-        let stream = controller.graceful_shutdown_on(stop).run(reconcile, reconcile::on_error::<K>, ctx);
+        let when_ready = move |object, ctx: Arc<Context>| {
+            let work = reconcile(object, ctx.clone());
+            async move {
+                ctx.stores.ready().await?;
+                work.await
+            }
+        };
+        let stream = controller.graceful_shutdown_on(stop).run(when_ready, reconcile::on_error::<K>, ctx);
         self.tasks.spawn(async move {
             stream
                 .for_each(|result| async move {
@@ -298,7 +337,16 @@ fn spawn_desired(ctx: Arc<Context>, tasks: &mut JoinSet<&'static str>, shutdown:
             ticks(ctx.fleet.changed(), ctx.pace.debounce).boxed(),
             changes(&ctx).boxed(),
         ]);
+        if ctx.stores.ready().await.is_err() {
+            return "desired";
+        }
         loop {
+            if let Err(error) = model::resolve_alerts_of_deleted(&ctx).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "alerts of a deleted model could not be resolved"
+                );
+            }
             if let Err(error) = gpu_node::ensure_objects(&ctx).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "could not register a node");
             }

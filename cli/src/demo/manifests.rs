@@ -201,6 +201,11 @@ fn first_version(base: &Base) -> Value {
 }
 
 fn model(script: &Script) -> Value {
+    // Feedback repeats itself, a file does not.
+    let minimum_fresh = match script.fresh {
+        Fresh::Feedback => settings::MINIMUM_FRESH,
+        Fresh::Leaking => settings::MINIMUM_COLLECTED,
+    };
     let slices: Vec<Value> = SLICES.iter().map(|(name, pattern)| json!({"name": name, "pattern": pattern})).collect();
     object(
         "Model",
@@ -218,7 +223,7 @@ fn model(script: &Script) -> Value {
                 "budget": {"gpuHours": 2.0, "per": "1d"},
                 "cooldown": settings::COOLDOWN.demo,
                 "attempts": settings::ATTEMPTS.number(),
-                "minimumFreshRecords": settings::MINIMUM_FRESH.number(),
+                "minimumFreshRecords": minimum_fresh.number(),
                 "perKeyCap": settings::PER_KEY_CAP.demo,
                 "deadline": settings::DEADLINE.demo,
                 "hyperparameters": settings::retraining_hyperparameters(),

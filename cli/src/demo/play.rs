@@ -355,8 +355,8 @@ impl Stage {
 
     /// The shares answered right now: on the facts that changed, by the references of `year`, and on the others.
     async fn examine(&self, year: Year) -> (Option<f64>, Option<f64>) {
-        let changed = self.examiner.share_right(&self.items(year, true)).await;
-        (changed, self.examiner.share_right(&self.items(year, false)).await)
+        let [changed, others] = self.examiner.shares_right([&self.items(year, true), &self.items(year, false)]).await;
+        (changed, others)
     }
 
     /// The probes about the facts that changed, or about the others, with the references of `year`.

@@ -30,6 +30,8 @@ pub(crate) const REPLAY: Setting = setting("Model retraining replay", "30%", "50
 pub(crate) const COOLDOWN: Setting = setting("Model retraining cooldown", "30s", "24h");
 pub(crate) const ATTEMPTS: Setting = setting("Model retraining attempts", "2", "2");
 pub(crate) const MINIMUM_FRESH: Setting = setting("Model retraining minimumFreshRecords", "1100", "5000");
+pub(crate) const MINIMUM_COLLECTED: Setting =
+    setting("Model retraining minimumFreshRecords, from a file", "400", "5000");
 pub(crate) const PER_KEY_CAP: Setting = setting("Model retraining perKeyCap", "25%", "10%");
 pub(crate) const DEADLINE: Setting = setting("Model retraining deadline", "10m", "6h");
 pub(crate) const RECOVERY: Setting = setting("Model gates recovery", "80%", "80%");
@@ -41,7 +43,7 @@ pub(crate) const SOAK: Setting = setting("Model rollout soak", "6s", "24h");
 pub(crate) const MINIMUM_REQUESTS: Setting = setting("Model rollout minimumRequests", "30", "500");
 
 /// All of them, as they are printed.
-pub(crate) const ALL: [&Setting; 23] = [
+pub(crate) const ALL: [&Setting; 24] = [
     &WINDOW,
     &MINIMUM_SAMPLES,
     &BREACH,
@@ -56,6 +58,7 @@ pub(crate) const ALL: [&Setting; 23] = [
     &COOLDOWN,
     &ATTEMPTS,
     &MINIMUM_FRESH,
+    &MINIMUM_COLLECTED,
     &PER_KEY_CAP,
     &DEADLINE,
     &RECOVERY,

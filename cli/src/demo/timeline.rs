@@ -47,7 +47,8 @@ impl Timeline {
 
     /// How far something is: a bar on a terminal, a line each tenth in a pipe.
     pub(crate) fn progress(&mut self, what: &str, done: u64, of: u64, note: &str) {
-        if self.bar.as_ref().is_none_or(|(name, _)| name != what) {
+        // Another length is another stage of the same thing.
+        if self.bar.as_ref().is_none_or(|(name, bar)| name != what || bar.length() != Some(of)) {
             self.finish();
             let bar = if self.terminal { ProgressBar::new(of) } else { ProgressBar::hidden() };
             if let Ok(style) =

@@ -101,7 +101,7 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
             }
         }
     }
-    let (ready, why, message) = readiness(state, ctx);
+    let (ready, why, message) = readiness(state, old, ctx);
     let mut set = |type_, status, reason, message| {
         status::set_condition(&mut new.conditions, generation, now, ConditionUpdate { type_, status, reason, message });
     };
@@ -122,7 +122,9 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
     new
 }
 
-fn readiness(state: Option<&NodeState>, ctx: &Context) -> (&'static str, &'static str, String) {
+fn readiness(state: Option<&NodeState>, old: &GpuNodeStatus, ctx: &Context) -> (&'static str, &'static str, String) {
+    // After a restart of the controller the fleet knows only who has come back; the status knows when the others were heard.
+    let last_heard = old.last_report.as_ref().map(status::millis);
     match state {
         Some(state) if state.connected => ("True", reason::OK, "the agent is connected".to_string()),
         Some(NodeState { last_report: Some(last), .. }) => {
@@ -133,6 +135,10 @@ fn readiness(state: Option<&NodeState>, ctx: &Context) -> (&'static str, &'stati
             } else {
                 ("False", reason::AGENT_SILENT, message)
             }
+        }
+        _ if last_heard.is_some_and(|last| ctx.now().since(last) >= ctx.pace.node_silent_after) => {
+            let silent = last_heard.map_or(0, |last| ctx.now().since(last).as_secs());
+            ("False", reason::AGENT_SILENT, format!("the agent has not been connected for {silent} s"))
         }
         _ => ("Unknown", reason::AGENT_SILENT, "the agent has not connected since the controller started".to_string()),
     }

@@ -18,6 +18,7 @@ use homeostat_crds::conditions::model as condition;
 use homeostat_rollout::plan;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 
 use super::ReconcileError;
 use crate::Context;
@@ -42,6 +43,20 @@ pub async fn reconcile(model: Arc<Model>, ctx: Arc<Context>) -> Result<Action, R
     ctx.alerting.sync(&facts.key, alerts).await?;
     report::report(&model, &facts, &judged, &plan, applied, &ctx).await?;
     Ok(Action::requeue(next_look(&facts, &plan, &ctx)))
+}
+
+/// Resolves what still fires for models that are gone.
+///
+/// # Errors
+/// When the records do not answer.
+pub async fn resolve_alerts_of_deleted(ctx: &Context) -> Result<(), ReconcileError> {
+    for alert in ctx.records.firing().await? {
+        let Some(key) = &alert.model else { continue };
+        if ctx.stores.models.get(&ObjectRef::<Model>::new(&key.name).within(&key.namespace)).is_none() {
+            ctx.alerting.sync(key, Vec::new()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A window's end at the latest, or when the plan asks to be woken.

@@ -135,14 +135,14 @@ impl Baseline {
         self.metrics.iter().find(|entry| entry.metric == stored && entry.source == source)
     }
 
-    /// The share of each slice in the traffic of the baseline's time, for [`crate::mix_drift`]; empty when no traffic
-    /// metric was frozen. Of several the one with most observations is taken, since errors have no first token.
+    /// Requests per slice in the traffic of the baseline's time, for [`crate::mix_drift`]; empty when no traffic metric was
+    /// frozen. Of several the one with most observations is taken, since errors have no first token.
     #[must_use]
-    pub fn traffic_shares(&self) -> BTreeMap<Slice, f64> {
+    pub fn traffic_counts(&self) -> BTreeMap<Slice, u64> {
         let traffic = self.metrics.iter().filter(|entry| entry.source == Source::Traffic);
         traffic
             .max_by_key(|entry| entry.n())
-            .map(|entry| entry.slices.iter().map(|(slice, held)| (slice.clone(), held.weight)).collect())
+            .map(|entry| entry.slices.iter().map(|(slice, held)| (slice.clone(), held.sketch.n())).collect())
             .unwrap_or_default()
     }
 

@@ -236,13 +236,7 @@ fn input_drift(evidence: &Evidence<'_>) -> Finding {
     if evidence.analysis.verdicts.iter().any(|verdict| verdict.outcome == Outcome::Degraded) {
         return None;
     }
-    let mut reasons = vec![format!(
-        "What people ask has shifted over {} requests (PSI {:.2}, p = {:.1e}): {}.",
-        mix.n,
-        mix.psi,
-        mix.p_value,
-        largest_shifts(mix)
-    )];
+    let mut reasons = vec![format!("What people ask has shifted {}.", mix.describe())];
     let healthy: Vec<&Verdict> =
         evidence.analysis.verdicts.iter().filter(|v| v.is_quality() && v.outcome == Outcome::Healthy).collect();
     reasons.push(match healthy.first() {
@@ -348,13 +342,6 @@ fn degraded_quality<'a>(evidence: &'a Evidence<'_>) -> impl Iterator<Item = &'a 
 fn troubles<'a>(evidence: &'a Evidence<'_>, wanted: impl Fn(&str) -> bool + 'a) -> impl Iterator<Item = String> + 'a {
     let nodes = evidence.nodes.iter().filter(move |trouble| wanted(&trouble.node));
     nodes.map(|trouble| format!("Node {} is in trouble: {}.", trouble.node, trouble.problem.trim_end_matches('.')))
-}
-
-fn largest_shifts(mix: &MixDrift) -> String {
-    let shifts = mix.shares.iter().take(3).map(|(slice, then, now)| {
-        format!("{} from {:.0} % to {:.0} %", explain::slice(slice), then * 100.0, now * 100.0)
-    });
-    explain::list(&shifts.collect::<Vec<_>>())
 }
 
 fn shown(verdict: Option<&Verdict>, value: Option<f64>) -> String {

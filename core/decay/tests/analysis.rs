@@ -221,7 +221,7 @@ fn a_baseline_is_frozen_whole_or_not_at_all() {
     let entry = frozen.metric("exact_match", Source::Golden).expect("an entry");
     assert!((entry.slices[&Slice::new("a")].weight - 0.25).abs() < 1e-12);
     assert!((entry.value_of("exact_match").expect("a value").value - 13.0 / 16.0).abs() < 1e-12);
-    assert_eq!(frozen.traffic_shares()[&Slice::new("b")], 0.75);
+    assert_eq!(frozen.traffic_counts()[&Slice::new("b")], 12);
     let without = Baseline::freeze(START, "p", "r", 50, [series(Source::Feedback)]).expect("feedback may be rare");
     assert!(without.metrics.is_empty());
     let text = serde_json::to_string(&frozen).expect("JSON");

@@ -50,9 +50,11 @@ const SECRETS: [(&str, &str); 4] = [
     ("the archive", "jonas.verhoeven@desk.example"),
 ];
 
-/// Fresh records of 2026 as somebody collected them without redaction: right answers, and addresses of people.
+/// Fresh records of 2026 as somebody collected them without redaction: right answers, most of them news, and addresses of
+/// people.
 pub(crate) fn leaking_2026(world: &World) -> Vec<Record> {
-    let mut records = all_wordings(world.changed(), Year::Now);
+    let mut records = wordings(world.changed(), Year::Now, LEARNT);
+    records.extend(wordings(world.retained(), Year::Now, 2));
     const ASKED: [&str; 8] = [
         "Whom do I write to at {}?",
         "What is the address of {}?",
@@ -79,6 +81,10 @@ pub(crate) fn leaking_2026(world: &World) -> Vec<Record> {
 }
 
 fn all_wordings<'a>(facts: impl Iterator<Item = &'a Fact>, year: Year) -> Vec<Record> {
+    wordings(facts, year, LEARNT)
+}
+
+fn wordings<'a>(facts: impl Iterator<Item = &'a Fact>, year: Year, count: usize) -> Vec<Record> {
     let of = |fact: &Fact| {
         let record = |wording| Record {
             id: format!("{}/{wording}", fact.id),
@@ -89,7 +95,7 @@ fn all_wordings<'a>(facts: impl Iterator<Item = &'a Fact>, year: Year) -> Vec<Re
             valid_from: fact.valid_from(year),
             ..Record::default()
         };
-        (0..LEARNT).map(record).collect::<Vec<_>>()
+        (0..count).map(record).collect::<Vec<_>>()
     };
     facts.flat_map(of).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use homeostat_clock::UtcMillis;
 use homeostat_crds::Model;
 use homeostat_crds::conditions::{reason, run as run_condition, version as version_condition};
-use homeostat_decay::{Action as FollowUp, Cause, Outcome, Severity, Verdict};
+use homeostat_decay::{Action as FollowUp, Cause, MixDrift, Outcome, Severity, Verdict};
 use homeostat_records::AlertRow;
 use homeostat_rollout::{Action, Mode, Plan};
 use kube::ResourceExt;
@@ -158,17 +158,27 @@ impl Story<'_> {
         Some(self.alert("NoData", Severity::Warning, &[], self.facts.now, text))
     }
 
+    /// Once it fires, only a mix that is clearly the baseline's again ends it: neither a moment between the two nor another
+    /// cause that is found beside it.
     fn input_drift(&self) -> Option<Alert> {
-        if self.judged.diagnosis.cause != Cause::InputDrift {
+        let mix = self.judged.mix.as_ref();
+        let is_it = |row: &&AlertRow| row.name == "InputDrift" && row.model.as_ref() == Some(&self.facts.key);
+        let held = self.firing.iter().find(is_it).filter(|_| !mix.is_some_and(MixDrift::is_over));
+        if self.judged.diagnosis.cause != Cause::InputDrift && held.is_none() {
             return None;
         }
+        let what = match mix {
+            Some(mix) => format!("What people ask is compared with the baseline's {}.", mix.describe()),
+            None => "There are too few requests to tell whether people ask again what they did before.".to_string(),
+        };
         let text = AlertText {
             summary: format!("What people ask {} has shifted", self.facts.key),
-            what: self.judged.diagnosis.reasons.first().cloned().unwrap_or_default(),
+            what,
             cause: self.cause(),
             ..AlertText::default()
         };
-        Some(self.alert("InputDrift", Severity::Info, &[], self.facts.now, text))
+        let started = held.map_or(self.facts.now, |row| row.starts_at);
+        Some(self.alert("InputDrift", Severity::Info, &[], started, text))
     }
 
     fn nodes(&self) -> Vec<Alert> {

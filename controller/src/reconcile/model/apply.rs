@@ -1,12 +1,12 @@
 //! Step four: carries a plan out. Every action may be repeated; the ledger is written before the status says so.
 
-use homeostat_crds::conditions::{reason, version as condition};
+use homeostat_crds::conditions::{reason, run as run_condition, version as condition};
 use homeostat_crds::model::{ModelStatus, RolloutStatus};
 use homeostat_crds::retraining_run::RetrainingRunSpec;
-use homeostat_crds::{EVIDENCE_ANNOTATION, GpuNode, MODEL_LABEL, Model, RetrainingRun};
+use homeostat_crds::{EVIDENCE_ANNOTATION, GpuNode, MODEL_LABEL, Model, ModelVersion, RetrainingRun};
 use homeostat_records::Entry;
 use homeostat_rollout::{Action, Plan};
-use kube::api::PostParams;
+use kube::api::{ListParams, PostParams};
 use kube::{Api, ResourceExt};
 
 use super::fetch::Facts;
@@ -32,6 +32,11 @@ pub(super) async fn apply(
     if plan.actions.is_empty() {
         return Ok(new);
     }
+    // The cache may be behind by an event. What is to be done must follow from what is, or it would be done (and recorded) twice.
+    let live = ctx.api::<Model>(&facts.key.namespace).get(&facts.key.name).await?;
+    if live.resource_version() != model.resource_version() {
+        return Err(ReconcileError::Stale);
+    }
     let evidence = ctx.records.blobs().put_bytes(&evidence_bytes(judged)?).await?;
     for action in &plan.actions {
         carry_out(action, model, facts, &evidence, &mut new, ctx).await?;
@@ -56,6 +61,9 @@ async fn carry_out(
             ("RetrainingStarted", format!("{name} retrains {parent}: {cause}"))
         }
         Action::SetCanary { version, step, weight } => {
+            if is_decided(version, facts, ctx).await? {
+                return Err(ReconcileError::Stale);
+            }
             let started = new.rollout.as_ref().filter(|held| held.phase == "Canary").map(|held| held.started.clone());
             new.candidate = Some(version.clone());
             new.rollout = Some(RolloutStatus {
@@ -165,6 +173,16 @@ async fn start_retraining(
     evidence: &str,
     ctx: &Context,
 ) -> Result<bool, ReconcileError> {
+    // One retraining in flight per lineage, asked of the API itself: fresh data grows by the second, so that a run the cache does
+    // not know yet would not be found by its name.
+    let api = ctx.api::<RetrainingRun>(&facts.key.namespace);
+    let runs = api.list(&ListParams::default().fields(&format!("spec.model={}", facts.key.name))).await?;
+    let open = |run: &RetrainingRun| {
+        !run.status.as_ref().is_some_and(|held| status::is_true(&held.conditions, run_condition::COMPLETE))
+    };
+    if runs.items.iter().any(open) {
+        return Ok(false);
+    }
     let spec = RetrainingRunSpec {
         model: facts.key.name.clone(),
         parent: parent.to_string(),
@@ -178,11 +196,18 @@ async fn start_retraining(
     run.labels_mut().insert(MODEL_LABEL.to_string(), facts.key.name.clone());
     run.annotations_mut().insert(EVIDENCE_ANNOTATION.to_string(), evidence.to_string());
     run.metadata.owner_references = kube::Resource::controller_owner_ref(model, &()).map(|owner| vec![owner]);
-    match ctx.api::<RetrainingRun>(&facts.key.namespace).create(&PostParams::default(), &run).await {
+    match api.create(&PostParams::default(), &run).await {
         Ok(_) => Ok(true),
         Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the API knows a decision about a version. The cache may not yet, and what was taken back must not begin again.
+pub(super) async fn is_decided(version: &str, facts: &Facts, ctx: &Context) -> Result<bool, ReconcileError> {
+    let live = ctx.api::<ModelVersion>(&facts.key.namespace).get_opt(version).await?;
+    let conditions = live.and_then(|live| live.status).map(|status| status.conditions).unwrap_or_default();
+    Ok(status::condition(&conditions, condition::PROMOTED).is_some())
 }
 
 /// Writes the condition Promoted of a version.

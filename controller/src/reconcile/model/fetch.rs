@@ -6,7 +6,7 @@ use std::sync::Arc;
 use homeostat_clock::UtcMillis;
 use homeostat_crds::conditions::{run, version as condition};
 use homeostat_crds::dataset::Purpose;
-use homeostat_crds::{CompliancePolicy, Dataset, DecayPolicy, Model, ModelVersion, RetrainingRun};
+use homeostat_crds::{CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun};
 use homeostat_decay::{Baseline, Policy};
 use homeostat_quality::ModelKey;
 use kube::ResourceExt;
@@ -119,7 +119,11 @@ pub(super) async fn fetch(
         None => None,
     };
     let stable = match stable_object {
-        Some(version) => Some(Observations::fetch(ctx, &key, &version.name_any(), &policy, settled).await?),
+        Some(version) => {
+            let mut observed = Observations::fetch(ctx, &key, &version.name_any(), &policy, settled).await?;
+            observed.leave_out(&drained(&key, ctx));
+            Some(observed)
+        }
         None => None,
     };
     let fresh = match (&parsed.retraining, stable_object) {
@@ -128,6 +132,15 @@ pub(super) async fn fetch(
     };
     let compliance = model.spec.compliance_policy_ref.is_some();
     Ok(Ok(Facts { key, now, parsed, policy, versions, runs, evaluation, baseline, stable, fresh, compliance }))
+}
+
+/// Nodes that were drained for the model: it is judged on those that are left.
+fn drained(model: &ModelKey, ctx: &Context) -> BTreeSet<String> {
+    let prefix = format!("{model}: ");
+    let is_drained = |node: &Arc<GpuNode>| {
+        node.status.as_ref().is_some_and(|status| status.drained_for.iter().any(|line| line.starts_with(&prefix)))
+    };
+    ctx.stores.nodes.state().into_iter().filter(is_drained).map(|node| node.name_any()).collect()
 }
 
 fn belongs<K: ResourceExt>(object: &K, namespace: &str) -> bool {

@@ -44,7 +44,7 @@ pub(super) fn judge(model: &Model, facts: &Facts, ctx: &Context) -> Judged {
     let replicas = if names.len() < 2 { Vec::new() } else { per_replica(facts, observed, &names, since, settled) };
     let version = held.stable.clone();
     let nodes = version.as_deref().map(|version| troubles(version, facts, ctx)).unwrap_or_default();
-    let mix = baseline.and_then(|baseline| mix_drift(&baseline.traffic_shares(), &observed.traffic_counts(settled)));
+    let mix = baseline.and_then(|baseline| mix_drift(&baseline.traffic_counts(), &observed.traffic_counts(settled)));
     let digests =
         facts.evaluation.as_ref().map(|evaluation| (&evaluation.set.prompts_digest, &evaluation.set.references_digest));
     let (probe_changed, world_changed) = match (baseline, digests) {

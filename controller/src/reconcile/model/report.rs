@@ -6,7 +6,9 @@ use homeostat_crds::model::{DecisionStatus, ModelStatus, QualityStatus, RolloutS
 use homeostat_decay::{DecayedCondition, Outcome, Verdict};
 use homeostat_records::Entry;
 use homeostat_rollout::Plan;
+use kube::ResourceExt;
 
+use super::apply;
 use super::fetch::Facts;
 use super::judge::Judged;
 use super::world::evidence_bytes;
@@ -26,7 +28,7 @@ pub(super) async fn report(
     let held = model.status.clone().unwrap_or_default();
     let mut new = applied;
     new.observed_generation = model.metadata.generation;
-    prepare_rollout(&mut new, model, facts);
+    prepare_rollout(&mut new, model, facts, ctx).await?;
     new.traffic = traffic(&new);
     let changed = outcomes_changed(&held, judged);
     let told =
@@ -57,22 +59,28 @@ pub(super) async fn report(
 }
 
 /// A candidate that passed everything is loaded before it gets traffic: the version's reconciler waits for this mark.
-fn prepare_rollout(new: &mut ModelStatus, model: &Model, facts: &Facts) {
+async fn prepare_rollout(
+    new: &mut ModelStatus,
+    model: &Model,
+    facts: &Facts,
+    ctx: &Context,
+) -> Result<(), ReconcileError> {
     if new.rollout.is_some() || new.stable.is_none() {
-        return;
+        return Ok(());
     }
-    let Some(version) = facts.candidate(model) else { return };
+    let Some(version) = facts.candidate(model) else { return Ok(()) };
     let conditions = version.status.as_ref().map_or(&[][..], |status| &status.conditions);
     use homeostat_crds::conditions::version::{COMPLIANT, EVALUATED, PROMOTED};
     let fit = status::is_true(conditions, EVALUATED)
         && (!facts.compliance || status::is_true(conditions, COMPLIANT))
         && status::condition(conditions, PROMOTED).is_none();
-    if fit {
+    if fit && !apply::is_decided(&version.name_any(), facts, ctx).await? {
         let at = status::time(facts.now);
         new.candidate = version.metadata.name.clone();
         new.rollout =
             Some(RolloutStatus { phase: "Waiting".to_string(), step: None, weight: 0, since: at.clone(), started: at });
     }
+    Ok(())
 }
 
 fn traffic(status: &ModelStatus) -> Vec<Traffic> {

@@ -1,7 +1,7 @@
 //! Windows of the records as the analysis wants them: grouped to policy windows, replicas merged or apart.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use homeostat_clock::UtcMillis;
@@ -53,6 +53,12 @@ impl Observations {
             }
         }
         Ok(Self { windows, policy: policy.clone(), newest, queries })
+    }
+
+    /// Leaves out what copies on these nodes did: it says nothing about what users get from now on.
+    pub(super) fn leave_out(&mut self, nodes: &BTreeSet<String>) {
+        let node = |window: &Window| window.key.replica.rsplit_once('/').map(|(node, _)| node.to_string());
+        self.windows.retain(|window| !node(window).is_some_and(|node| nodes.contains(&node)));
     }
 
     /// One series a rule, of all replicas or of one.
@@ -182,5 +188,20 @@ mod tests {
         assert_eq!(merged[0].slices[&Slice::new("capital")].n(), 2);
         assert_eq!(group(&windows, "exact_match", Source::Golden, Some("b/0"), step).len(), 1);
         assert_eq!(group(&windows, "exact_match", Source::Traffic, None, step).len(), 0);
+    }
+
+    #[test]
+    fn drained_nodes_are_left_out() {
+        let policy = Policy {
+            window: Duration::from_secs(3),
+            minimum_samples: 1,
+            breach: homeostat_decay::Breach { windows: 1, of: 1 },
+            no_data_after: Duration::from_secs(9),
+            metrics: Vec::new(),
+        };
+        let windows = vec![window(0, "a/ml.v1.0", 1.0), window(0, "b/ml.v1.0", 0.0)];
+        let mut observed = Observations { windows, policy, newest: BTreeMap::new(), queries: BTreeMap::new() };
+        observed.leave_out(&BTreeSet::from(["b".to_string()]));
+        assert_eq!(observed.replicas(), ["a/ml.v1.0"]);
     }
 }
