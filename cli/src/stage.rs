@@ -82,6 +82,7 @@ async fn clean_cluster() -> anyhow::Result<ApiConfig> {
         );
     }
     cluster::apply_definitions(&client).await?;
+    cluster::apply_rights(&client).await?;
     Ok(ApiConfig::Cluster(config))
 }
 

@@ -38,6 +38,8 @@ impl Records {
              SET at_ms = excluded.at_ms, total_steps = excluded.total_steps, loss = excluded.loss,
                  eta_seconds = excluded.eta_seconds",
         )
+        // sqlx's Any tells PostgreSQL that a missing f64 is a float4, and a kept statement would then refuse real numbers.
+        .persistent(false)
         .bind(clean(id))
         .bind(clean(&point.stage))
         .bind(bigint("progress step", point.step)?)

@@ -222,7 +222,9 @@ pub(crate) async fn decisions(
         ..LedgerQuery::default()
     };
     let rows = records.ledger(&query).await?;
-    let told = |row: &&LedgerRow| row.entry.kind == "decision" || !row.entry.actor.starts_with("homeostat");
+    // What was decided, and what people wrote; not what the programs write by themselves.
+    let program = |actor: &str| actor.starts_with("homeostat") || actor.starts_with("system:");
+    let told = |row: &&LedgerRow| row.entry.kind == "decision" || !program(&row.entry.actor);
     Ok(rows.iter().filter(told).map(entry).take(limit).collect())
 }
 

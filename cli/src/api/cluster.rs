@@ -5,13 +5,19 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// An API server serves a new kind within a second or two.
 const SERVED_WITHIN: Duration = Duration::from_secs(30);
+
+/// Group of the dashboard's users; `deploy/rbac.yaml` says what it may do.
+const PEOPLE: &str = "homeostat:dashboard";
 
 /// The cluster that KUBECONFIG or the Pod's service account names.
 ///
@@ -58,6 +64,34 @@ pub(crate) async fn demand_definitions(client: &Client, config: &kube::Config) -
         );
     }
     Ok(())
+}
+
+/// Gives the dashboard's users the rights of `deploy/rbac.yaml`.
+///
+/// # Errors
+/// When the API refuses.
+pub(crate) async fn apply_rights(client: &Client) -> anyhow::Result<()> {
+    let text = include_str!("../../../deploy/rbac.yaml");
+    let mut documents = text.split("\n---\n");
+    let (role, binding) = (documents.next().unwrap_or_default(), documents.next().unwrap_or_default());
+    let role: ClusterRole = serde_saphyr::from_str(role).context("deploy/rbac.yaml holds no ClusterRole")?;
+    let binding: ClusterRoleBinding =
+        serde_saphyr::from_str(binding).context("deploy/rbac.yaml holds no ClusterRoleBinding")?;
+    let roles = create_unless_there(&Api::all(client.clone()), &role).await;
+    roles.context("the rights of the dashboard's users cannot be created")?;
+    let bindings = create_unless_there(&Api::all(client.clone()), &binding).await;
+    bindings.context("the rights of the dashboard's users cannot be bound")
+}
+
+/// What an administrator has changed stays.
+async fn create_unless_there<K>(api: &Api<K>, object: &K) -> Result<(), kube::Error>
+where
+    K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+{
+    match api.create(&PostParams::default(), object).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+        other => other.map(|_| ()),
+    }
 }
 
 /// Creates our definitions, or brings those that are there up to date; returns once all kinds are served.
@@ -114,9 +148,25 @@ impl homeostat_web::Clients for Clients {
     fn client_for(&self, user: &str) -> Client {
         let mut config = self.0.clone();
         config.auth_info.impersonate = Some(user.to_string());
-        config.auth_info.impersonate_groups = Some(vec!["system:authenticated".to_string()]);
+        config.auth_info.impersonate_groups = Some(vec!["system:authenticated".to_string(), PEOPLE.to_string()]);
         // The same configuration made a client at the start.
         #[expect(clippy::expect_used, reason = "only the user name differs from a configuration that worked")]
         Client::try_from(config).expect("a client for the same cluster")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rights_are_those_of_the_group() {
+        let text = include_str!("../../../deploy/rbac.yaml");
+        let documents: Vec<&str> = text.split("\n---\n").collect();
+        assert_eq!(documents.len(), 2);
+        let role: ClusterRole = serde_saphyr::from_str(documents[0]).unwrap();
+        let binding: ClusterRoleBinding = serde_saphyr::from_str(documents[1]).unwrap();
+        assert_eq!(binding.role_ref.name, role.metadata.name.unwrap());
+        assert_eq!(binding.subjects.unwrap()[0].name, PEOPLE);
     }
 }

@@ -54,6 +54,9 @@ pub(crate) async fn train(
     let folder = cache.join(format!("base-{}", &name[..16]));
     let explain = || format!("--cache: {} cannot be written", folder.display());
     std::fs::create_dir_all(&folder).with_context(explain)?;
+    // The artifact's URI needs the whole path.
+    let folder = folder.canonicalize().with_context(explain)?;
+    let explain = || format!("--cache: {} cannot be written", folder.display());
     let data = folder.join("training-2010.jsonl");
     std::fs::write(&data, &records).with_context(explain)?;
     let mut spec = plan;
