@@ -4,7 +4,7 @@ use homeostat_clock::UtcMillis;
 use homeostat_crds::ModelVersion;
 use homeostat_crds::model_version::BaselineStatus;
 use homeostat_decay::{Baseline, BaselineError, BaselineSeries, MetricSource};
-use homeostat_quality::{Source, registry};
+use homeostat_quality::{Sketch, Source, registry};
 use kube::ResourceExt;
 use serde::{Deserialize, Serialize};
 
@@ -49,11 +49,20 @@ pub(super) async fn freeze(
         .as_ref()
         .map(|evaluation| (evaluation.set.prompts_digest.as_str(), evaluation.set.references_digest.as_str()))
         .unwrap_or_default();
-    let series = series.iter().map(|(metric, source, windows)| BaselineSeries { metric, source: *source, windows });
-    let baseline = match Baseline::freeze(facts.now, prompts, references, facts.policy.minimum_samples, series) {
+    let parts = series.iter().map(|(metric, source, windows)| BaselineSeries { metric, source: *source, windows });
+    let baseline = match Baseline::freeze(facts.now, prompts, references, facts.policy.minimum_samples, parts) {
         Ok(baseline) => baseline,
         Err(error) => return Ok(Err(error)),
     };
+    // Feedback comes when users please, and its rules have no baseline for good once this is frozen without them: it is waited
+    // for as long as the policy allows silence, and no longer.
+    let patience = facts.parsed.rollout.soak + facts.policy.no_data_after;
+    let lacking = series.iter().find(|(metric, source, _)| baseline.metric(metric, *source).is_none());
+    if let Some((metric, source, windows)) = lacking.filter(|_| facts.now.since(since) <= patience) {
+        let n = windows.iter().flat_map(|window| window.slices.values()).map(Sketch::n).sum();
+        let (metric, minimum) = ((*metric).to_string(), facts.policy.minimum_samples);
+        return Ok(Err(BaselineError::TooFew { metric, source_name: *source, n, minimum }));
+    }
     let n = baseline.n();
     let document = BaselineDocument {
         baseline,
