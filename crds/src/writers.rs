@@ -1,4 +1,5 @@
-//! Who writes which status field. Each has exactly one writer; the controller asserts it, ARCHITECTURE.md prints it.
+//! Who writes which status field. Each has exactly one writer. Nothing checks it by itself yet: it is
+//! for whoever changes a reconciler.
 
 /// (kind, field or condition, reconciler)
 pub const WRITERS: &[(&str, &str, &str)] = &[
