@@ -40,6 +40,16 @@ pub enum ReconcileError {
     /// An object without name or namespace, which the API does not hand out.
     #[error("the object has no {0}")]
     Incomplete(&'static str),
+    /// A reconciler touched what is another's; a mistake in the program.
+    #[error("status field {field} of {kind} is not for the reconciler {writer} to write")]
+    NotTheWriter {
+        /// Kind.
+        kind: String,
+        /// Field.
+        field: String,
+        /// Who tried.
+        writer: String,
+    },
     /// Something stored does not read back.
     #[error("{what} does not read back: {problem}")]
     Corrupt {

@@ -1,12 +1,17 @@
 //! Writing status: merge patches with the resourceVersion that was read, only what changed, and no more often than needed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use homeostat_clock::UtcMillis;
+use homeostat_crds::writers::writer_of;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+
+use crate::reconcile::ReconcileError;
 
 /// What a condition should say.
 #[derive(Clone, Debug)]
@@ -86,8 +91,14 @@ pub(crate) fn millis(time: &Time) -> UtcMillis {
 /// Writes what differs between the status as it was read and as it should be. `Ok(None)` when nothing does.
 ///
 /// # Errors
-/// A conflict when the object has changed since it was read: reconcile again.
-pub(crate) async fn write<K, S>(api: &Api<K>, object: &K, old: Option<&S>, new: &S) -> Result<Option<K>, kube::Error>
+/// A conflict when the object has changed since it was read: reconcile again. A field that is not `writer`'s.
+pub(crate) async fn write<K, S>(
+    writer: &str,
+    api: &Api<K>,
+    object: &K,
+    old: Option<&S>,
+    new: &S,
+) -> Result<Option<K>, ReconcileError>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
     S: Serialize,
@@ -95,8 +106,30 @@ where
     let old = old.map_or(Ok(Value::Null), serde_json::to_value).map_err(kube::Error::SerdeError)?;
     let new = serde_json::to_value(new).map_err(kube::Error::SerdeError)?;
     let Some(difference) = difference(&old, &new) else { return Ok(None) };
+    let kind = K::kind(&());
+    if let Some(field) = changed_fields(&old, &difference).find(|field| writer_of(&kind, field) != Some(writer)) {
+        return Err(ReconcileError::NotTheWriter { kind: kind.into_owned(), field, writer: writer.to_string() });
+    }
     let patch = json!({"metadata": {"resourceVersion": object.resource_version()}, "status": difference});
-    api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await.map(Some)
+    Ok(Some(api.patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch)).await?))
+}
+
+/// What a merge patch of a status changes, as in [`homeostat_crds::writers`]: conditions by their type.
+fn changed_fields<'a>(old: &'a Value, patch: &'a Value) -> impl Iterator<Item = String> + 'a {
+    let changes = patch.as_object().into_iter().flatten();
+    changes.flat_map(|(field, new)| {
+        if field != "conditions" {
+            return vec![field.clone()];
+        }
+        let by_type = |list: &'a Value| -> BTreeMap<&'a str, &'a Value> {
+            let conditions = list.as_array().into_iter().flatten();
+            conditions.filter_map(|condition| Some((condition["type"].as_str()?, condition))).collect()
+        };
+        let (before, after) = (by_type(&old["conditions"]), by_type(new));
+        let types: BTreeSet<&str> = before.keys().chain(after.keys()).copied().collect();
+        let changed = types.into_iter().filter(|type_| before.get(type_) != after.get(type_));
+        changed.map(|type_| format!("conditions/{type_}")).collect()
+    })
 }
 
 /// The merge patch (RFC 7386) that turns `old` into `new`; `None` when they are equal.
@@ -119,6 +152,16 @@ fn difference(old: &Value, new: &Value) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn changed_conditions_are_named_by_their_type() {
+        let old = json!({"phase": "a", "conditions": [{"type": "Placed", "status": "True"}, {"type": "Serving", "status": "False"}]});
+        let new = json!({"phase": "a", "conditions": [{"type": "Placed", "status": "True"}, {"type": "Serving", "status": "True"}, {"type": "Evaluated", "status": "True"}]});
+        let patch = difference(&old, &new).unwrap();
+        let changed: Vec<String> = changed_fields(&old, &patch).collect();
+        assert_eq!(changed, ["conditions/Evaluated", "conditions/Serving"]);
+        assert_eq!(changed_fields(&Value::Null, &json!({"phase": "b"})).collect::<Vec<_>>(), ["phase"]);
+    }
 
     #[test]
     fn a_difference_removes_what_is_gone() {

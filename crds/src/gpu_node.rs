@@ -33,6 +33,10 @@ pub struct GpuNodeSpec {
     /// Move everything away from here.
     #[serde(default)]
     pub drain: bool,
+    /// When what was wrong here was mended: drains, GPU errors and measurements from before it no longer count. A time yet to
+    /// come counts as not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended_at: Option<Time>,
 }
 
 /// What is so.
@@ -67,14 +71,28 @@ pub struct GpuNodeStatus {
     /// When its newest report came, renewed at most every 10 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_report: Option<Time>,
-    /// Controllers that drain this node, and why.
+    /// Models that this node was drained for; nothing is placed here until `spec.mendedAt` is later than all of them.
     #[serde(default)]
     #[schemars(length(max = 16))]
-    pub drained_for: Vec<String>,
+    #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["model".into()]))]
+    pub drained_for: Vec<DrainStatus>,
     /// Ready, Healthy.
     #[serde(default)]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// Why a node was drained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainStatus {
+    /// `namespace/name` of the Model whose replicas were taken away.
+    pub model: String,
+    /// What was wrong.
+    #[schemars(length(max = 500))]
+    pub reason: String,
+    /// Since when.
+    pub since: Time,
 }
 
 /// One GPU.

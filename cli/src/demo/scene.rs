@@ -251,9 +251,9 @@ impl Scene {
             let old = before.nodes.iter().find(|other| other.name_any() == name);
             let held =
                 old.and_then(|old| old.status.as_ref()).map(|status| status.drained_for.clone()).unwrap_or_default();
-            for line in drained.iter().filter(|line| !held.contains(line)) {
+            for drain in drained.iter().filter(|drain| !held.contains(drain)) {
                 news.push(News {
-                    what: format!("node {name} is drained for {line}"),
+                    what: format!("node {name} is drained for {}: {}", drain.model, drain.reason),
                     see: format!("kubectl describe hgn {name}"),
                 });
             }

@@ -38,7 +38,7 @@ pub async fn reconcile(check: Arc<ComplianceCheck>, ctx: Arc<Context>) -> Result
     if let Some(verdict) = &verdict {
         mark_version(&check, &namespace, verdict, &ctx).await?;
     }
-    status::write(&ctx.api(&namespace), &*check, check.status.as_ref(), &new).await?;
+    status::write("compliance_check", &ctx.api(&namespace), &*check, check.status.as_ref(), &new).await?;
     if let Some(verdict) = &verdict {
         tell(&check, verdict, &ctx).await;
     }
@@ -178,7 +178,7 @@ async fn mark_version(
     let update =
         ConditionUpdate { type_: condition::COMPLIANT, status: state, reason: why, message: verdict.message.clone() };
     status::set_condition(&mut new.conditions, version.metadata.generation, ctx.now(), update);
-    status::write(&api, &version, version.status.as_ref(), &new).await?;
+    status::write("compliance_check", &api, &version, version.status.as_ref(), &new).await?;
     Ok(())
 }
 

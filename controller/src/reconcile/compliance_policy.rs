@@ -18,7 +18,7 @@ pub async fn reconcile(policy: Arc<CompliancePolicy>, ctx: Arc<Context>) -> Resu
     let namespace = policy.metadata.namespace.as_deref().ok_or(ReconcileError::Incomplete("namespace"))?;
     let mut new = policy.status.clone().unwrap_or_default();
     decay_policy::accept(&mut new, policy.metadata.generation, parse(&policy).map(|_| ()), &ctx);
-    status::write(&ctx.api(namespace), &*policy, policy.status.as_ref(), &new).await?;
+    status::write("compliance_policy", &ctx.api(namespace), &*policy, policy.status.as_ref(), &new).await?;
     Ok(Action::await_change())
 }
 

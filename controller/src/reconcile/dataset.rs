@@ -35,7 +35,7 @@ pub async fn reconcile(dataset: Arc<Dataset>, ctx: Arc<Context>) -> Result<Actio
     };
     let ready = read.is_ok();
     let new = plan(&dataset, held, read, &ctx);
-    status::write(&ctx.api(&namespace), &*dataset, dataset.status.as_ref(), &new).await?;
+    status::write("dataset", &ctx.api(&namespace), &*dataset, dataset.status.as_ref(), &new).await?;
     Ok(if ready { Action::await_change() } else { Action::requeue(Duration::from_secs(10)) })
 }
 

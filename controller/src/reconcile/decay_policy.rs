@@ -23,7 +23,7 @@ pub async fn reconcile(policy: Arc<DecayPolicy>, ctx: Arc<Context>) -> Result<Ac
     let verdict = parse(&policy);
     let mut new = policy.status.clone().unwrap_or_default();
     accept(&mut new, policy.metadata.generation, verdict.map(|_| ()), &ctx);
-    status::write(&ctx.api(namespace), &*policy, policy.status.as_ref(), &new).await?;
+    status::write("decay_policy", &ctx.api(namespace), &*policy, policy.status.as_ref(), &new).await?;
     Ok(Action::await_change())
 }
 

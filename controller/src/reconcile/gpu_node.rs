@@ -6,7 +6,7 @@ use std::time::Duration;
 use homeostat_clock::UtcMillis;
 use homeostat_crds::GpuNode;
 use homeostat_crds::conditions::{self, reason};
-use homeostat_crds::gpu_node::{GpuNodeSpec, GpuNodeStatus, GpuStatus};
+use homeostat_crds::gpu_node::{DrainStatus, GpuNodeSpec, GpuNodeStatus, GpuStatus};
 use homeostat_protocol::{Gpu, Hardware};
 use kube::api::PostParams;
 use kube::runtime::controller::Action;
@@ -34,7 +34,7 @@ pub async fn reconcile(node: Arc<GpuNode>, ctx: Arc<Context>) -> Result<Action, 
     let old = node.status.clone().unwrap_or_default();
     let new = plan(&node, &old, state.as_ref(), &ctx);
     let api: Api<GpuNode> = Api::all(ctx.client.clone());
-    if status::write(&api, &*node, node.status.as_ref(), &new).await?.is_some() {
+    if status::write("gpu_node", &api, &*node, node.status.as_ref(), &new).await?.is_some() {
         tell(&node, &old, &new, &ctx).await;
     }
     Ok(Action::requeue(ctx.pace.node_silent_after / 2))
@@ -57,11 +57,26 @@ pub async fn ensure_objects(ctx: &Context) -> Result<(), ReconcileError> {
     Ok(())
 }
 
-/// What is wrong with a GPU, if anything.
+/// Until when what happened on a node no longer counts, because a person has said that it is mended.
 #[must_use]
-pub fn gpu_problem(gpu: &Gpu, now: UtcMillis) -> Option<String> {
+pub fn mended_at(node: &GpuNode, now: UtcMillis) -> UtcMillis {
+    let said = node.spec.mended_at.as_ref().map(status::millis);
+    said.filter(|at| *at <= now).unwrap_or(UtcMillis(0))
+}
+
+/// The drains in force: those decided since the node was mended.
+pub fn drains(node: &GpuNode, now: UtcMillis) -> impl Iterator<Item = &DrainStatus> {
+    let mended = mended_at(node, now);
+    let all = node.status.iter().flat_map(|status| &status.drained_for);
+    all.filter(move |drain| status::millis(&drain.since) > mended)
+}
+
+/// What is wrong with a GPU, if anything; what happened before it was `mended` is not.
+#[must_use]
+pub fn gpu_problem(gpu: &Gpu, mended: UtcMillis, now: UtcMillis) -> Option<String> {
+    let counts = |at: UtcMillis| at > mended && now.since(at) < XID_MEMORY;
     let serious =
-        gpu.xids.iter().filter(|xid| SERIOUS_XIDS.contains(&xid.code) && now.since(UtcMillis(xid.at_ms)) < XID_MEMORY);
+        gpu.xids.iter().filter(|xid| SERIOUS_XIDS.contains(&xid.code) && counts(UtcMillis(xid.at_ms)));
     serious.max_by_key(|xid| xid.at_ms).map(|xid| {
         let text = if xid.message.is_empty() { String::new() } else { format!(": {}", xid.message) };
         format!("XID {} on GPU {}{text}", xid.code, gpu.index)
@@ -70,12 +85,13 @@ pub fn gpu_problem(gpu: &Gpu, now: UtcMillis) -> Option<String> {
 
 /// All that is wrong with a machine's GPUs.
 #[must_use]
-pub fn problems(hardware: Option<&Hardware>, now: UtcMillis) -> Vec<String> {
-    hardware.iter().flat_map(|hardware| &hardware.gpus).filter_map(|gpu| gpu_problem(gpu, now)).collect()
+pub fn problems(hardware: Option<&Hardware>, mended: UtcMillis, now: UtcMillis) -> Vec<String> {
+    hardware.iter().flat_map(|hardware| &hardware.gpus).filter_map(|gpu| gpu_problem(gpu, mended, now)).collect()
 }
 
 fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Context) -> GpuNodeStatus {
     let now = ctx.now();
+    let mended = mended_at(node, now);
     let mut new = old.clone();
     let generation = node.metadata.generation;
     new.observed_generation = generation;
@@ -87,7 +103,7 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
         new.message = Some(hardware.message.clone()).filter(|message| !message.is_empty());
         new.driver = Some(hardware.driver.clone()).filter(|driver| !driver.is_empty());
         new.gpu_count = u32::try_from(hardware.gpus.len()).unwrap_or(u32::MAX);
-        new.gpus = hardware.gpus.iter().map(|gpu| gpu_status(gpu, now)).collect();
+        new.gpus = hardware.gpus.iter().map(|gpu| gpu_status(gpu, mended, now)).collect();
     }
     if let Some(state) = state {
         new.agent_version = Some(state.version.clone()).filter(|version| !version.is_empty());
@@ -106,7 +122,7 @@ fn plan(node: &GpuNode, old: &GpuNodeStatus, state: Option<&NodeState>, ctx: &Co
         status::set_condition(&mut new.conditions, generation, now, ConditionUpdate { type_, status, reason, message });
     };
     set(conditions::READY, ready, why, message);
-    let problems = problems(hardware, now);
+    let problems = problems(hardware, mended, now);
     match hardware {
         None => set(
             conditions::HEALTHY,
@@ -144,13 +160,13 @@ fn readiness(state: Option<&NodeState>, old: &GpuNodeStatus, ctx: &Context) -> (
     }
 }
 
-fn gpu_status(gpu: &Gpu, now: UtcMillis) -> GpuStatus {
+fn gpu_status(gpu: &Gpu, mended: UtcMillis, now: UtcMillis) -> GpuStatus {
     GpuStatus {
         index: gpu.index,
         uuid: gpu.uuid.clone(),
         name: gpu.name.clone(),
         memory_bytes: gpu.memory_total_bytes,
-        health: gpu_problem(gpu, now).unwrap_or_else(|| "Healthy".to_string()),
+        health: gpu_problem(gpu, mended, now).unwrap_or_else(|| "Healthy".to_string()),
     }
 }
 
@@ -182,8 +198,23 @@ mod tests {
             xids: vec![Xid { code, at_ms, message: "fallen off the bus".into() }],
             ..Gpu::default()
         };
-        assert_eq!(gpu_problem(&gpu(79, 9_999_000), now).as_deref(), Some("XID 79 on GPU 1: fallen off the bus"));
-        assert_eq!(gpu_problem(&gpu(31, 9_999_000), now), None);
-        assert_eq!(gpu_problem(&gpu(79, 0), now), None);
+        let problem = |code, at_ms| gpu_problem(&gpu(code, at_ms), UtcMillis(9_000_000), now);
+        assert_eq!(problem(79, 9_999_000).as_deref(), Some("XID 79 on GPU 1: fallen off the bus"));
+        assert_eq!(problem(31, 9_999_000), None, "an application's fault");
+        assert_eq!(problem(79, 0), None, "long ago");
+        assert_eq!(problem(79, 8_999_000), None, "before it was mended");
+    }
+
+    #[test]
+    fn a_drain_is_lifted_by_a_later_word_that_is_not_yet_to_come() {
+        let now = UtcMillis(10_000_000);
+        let since = status::time(UtcMillis(9_000_000));
+        let mut node = GpuNode::new("node-1", GpuNodeSpec::default());
+        let drain = DrainStatus { model: "ml/atlas".into(), reason: "XID 79".into(), since };
+        node.status = Some(GpuNodeStatus { drained_for: vec![drain], ..GpuNodeStatus::default() });
+        for (mended, in_force) in [(None, 1), (Some(8_999_000), 1), (Some(9_000_000), 0), (Some(10_000_001), 1)] {
+            node.spec.mended_at = mended.map(|at| status::time(UtcMillis(at)));
+            assert_eq!(drains(&node, now).count(), in_force, "{mended:?}");
+        }
     }
 }

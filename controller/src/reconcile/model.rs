@@ -34,6 +34,7 @@ pub async fn reconcile(model: Arc<Model>, ctx: Arc<Context>) -> Result<Action, R
         Ok(facts) => facts,
         Err(invalid) => return refuse(&model, &namespace, &invalid, &ctx).await,
     };
+    apply::forget_lifted_drains(facts.now, &ctx).await?;
     let judged = judge::judge(&model, &facts, &ctx);
     let world = world::world(&model, &facts, &judged, &ctx).await?;
     let plan = plan(&world);
@@ -82,7 +83,7 @@ async fn refuse(
         message: invalid.message.clone(),
     };
     status::set_condition(&mut new.conditions, generation, ctx.now(), update);
-    if status::write(&ctx.api(namespace), model, model.status.as_ref(), &new).await?.is_some() {
+    if status::write("model", &ctx.api(namespace), model, model.status.as_ref(), &new).await?.is_some() {
         ctx.events.warning(model, invalid.reason, "Validate", &invalid.message).await;
     }
     Ok(Action::requeue(Duration::from_secs(5)))

@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
-use super::ReconcileError;
+use super::{ReconcileError, gpu_node};
 use crate::agents::NodeState;
 use crate::placement::{Candidate, Placement, place};
 use crate::status::{self, ConditionUpdate};
@@ -26,7 +26,7 @@ pub async fn reconcile(version: Arc<ModelVersion>, ctx: Arc<Context>) -> Result<
     let namespace = version.namespace().ok_or(ReconcileError::Incomplete("namespace"))?;
     let world = fetch(&version, &namespace, &ctx).await?;
     let new = plan(&version, &world, &ctx);
-    status::write(&ctx.api(&namespace), &*version, version.status.as_ref(), &new).await?;
+    status::write("model_version", &ctx.api(&namespace), &*version, version.status.as_ref(), &new).await?;
     let settled = new.phase.as_deref().is_some_and(|phase| phase == "Serving" || phase == "Retired");
     Ok(Action::requeue(if settled { Duration::from_secs(300) } else { Duration::from_secs(10) }))
 }
@@ -177,7 +177,7 @@ fn eligible(version: &ModelVersion, world: &World, ctx: &Context) -> Vec<Candida
         let name = object.name_any();
         let held =
             version.status.iter().flat_map(|status| &status.assignments).any(|assignment| assignment.node == name);
-        let drained = object.spec.drain || object.status.as_ref().is_some_and(|status| !status.drained_for.is_empty());
+        let drained = object.spec.drain || gpu_node::drains(object, ctx.now()).next().is_some();
         let labels = object.labels();
         let selected = selector.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));
         let reachable = world.nodes.get(&name).is_some_and(|node| node.connected || recently(node, ctx));

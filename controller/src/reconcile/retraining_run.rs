@@ -47,7 +47,7 @@ pub async fn reconcile(run: Arc<RetrainingRun>, ctx: Arc<Context>) -> Result<Act
     if let Some(end) = stage {
         finish(&run, &mut new, &end, &ctx).await;
     }
-    status::write(&ctx.api(&namespace), &*run, run.status.as_ref(), &new).await?;
+    status::write("retraining_run", &ctx.api(&namespace), &*run, run.status.as_ref(), &new).await?;
     Ok(Action::requeue(Duration::from_secs(5)))
 }
 
@@ -311,7 +311,7 @@ async fn judge(
         message: message.clone(),
     };
     status::set_condition(&mut status.conditions, version.metadata.generation, ctx.now(), update);
-    status::write(&ctx.api(&facts.namespace), version, version.status.as_ref(), &status).await?;
+    status::write("retraining_run", &ctx.api(&facts.namespace), version, version.status.as_ref(), &status).await?;
     Ok(match outcome {
         GateOutcome::Passed => End::new(reason::SUCCEEDED, format!("{} passed its gates", version.name_any())),
         GateOutcome::Failed => End::new(reason::GATE_FAILED, message),

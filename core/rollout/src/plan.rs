@@ -107,8 +107,8 @@ pub enum Action {
     },
     /// Page a person: the controller has done what it may.
     AskForHelp {
-        /// Condition reason: `AlreadyTried`, `AttemptsExhausted`, `BudgetExhausted`, `CanaryInconclusive`, `CauseUnclear`,
-        /// `GoldenDisagrees`, `NoFreshData`, `NoHealthyReplica`, `NoLastKnownGood`, `NotServable`, `ProbeChanged`,
+        /// Condition reason: `AlreadyTried`, `AttemptsExhausted`, `BudgetExhausted`, `CanaryInconclusive`, `CandidateUndecided`,
+        /// `CauseUnclear`, `GoldenDisagrees`, `NoFreshData`, `NoHealthyReplica`, `NoLastKnownGood`, `NotServable`, `ProbeChanged`,
         /// `RetrainingNotConfigured`.
         reason: String,
         /// Full sentence.

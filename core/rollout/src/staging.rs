@@ -32,6 +32,12 @@ fn waiting(world: &World, candidate: &Candidate) -> Draft {
         let reason = format!("{version} is the declared first version and serves.");
         return Draft::act("Promote", reason.clone(), By::Declared, Action::Promote { version, reason });
     }
+    if let Some(problem) = &candidate.undecided {
+        let message = format!(
+            "{version} is neither passed nor failed, and gets no traffic: {problem} Abort it, so that another can be tried, or mend what keeps it from being judged first."
+        );
+        return Draft::ask("CandidateUndecided", message);
+    }
     if !is_fit(world, candidate) {
         let why = format!("{version} waits: {}.", unfit(candidate));
         return Draft::wait("Watch", why).next("The canary begins once that is so.", None);

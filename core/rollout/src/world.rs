@@ -179,6 +179,8 @@ pub struct Candidate {
     /// Compliance passed (condition Compliant); `None` while that is not known. `Some(true)` also where no compliance policy is
     /// configured. An initial version needs none.
     pub compliant: Option<bool>,
+    /// Its gates or its check have ended and say neither yes nor no; the sentence says why. They do not run again by themselves.
+    pub undecided: Option<String>,
     /// It runs and answers (condition Serving).
     pub serving: bool,
     /// Where it is in the rollout.

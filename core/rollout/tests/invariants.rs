@@ -64,14 +64,17 @@ fn phases() -> impl Strategy<Value = CandidatePhase> {
 }
 
 fn candidates() -> impl Strategy<Value = Candidate> {
-    (versions(), of(prop::bool::weighted(0.8)), of(prop::bool::weighted(0.8)), prop::bool::weighted(0.8), phases())
-        .prop_map(|(version, evaluated, compliant, serving, phase)| Candidate {
+    let verdict = || of(prop::bool::weighted(0.8));
+    (versions(), verdict(), verdict(), any::<bool>(), prop::bool::weighted(0.8), phases()).prop_map(
+        |(version, evaluated, compliant, ended, serving, phase)| Candidate {
             version,
             evaluated,
             compliant,
+            undecided: (ended && (evaluated.is_none() || compliant.is_none())).then(|| "too few probes.".to_string()),
             serving,
             phase,
-        })
+        },
+    )
 }
 
 fn tokens() -> impl Strategy<Value = Option<String>> {

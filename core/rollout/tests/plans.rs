@@ -72,6 +72,18 @@ fn unknown_is_never_called_good() {
 }
 
 #[test]
+fn a_candidate_that_nobody_can_judge_waits_for_a_person() {
+    let mut world = with_candidate(CandidatePhase::Waiting);
+    let candidate = world.candidate.as_mut().unwrap();
+    candidate.evaluated = None;
+    assert_eq!(what(&world), "Watch", "its gates may still be running");
+    world.candidate.as_mut().unwrap().undecided = Some("its run ended with GatesInconclusive (too few probes).".into());
+    asks(&world, "CandidateUndecided");
+    world.steering.abort = world.candidate.as_ref().map(|candidate| candidate.version.clone());
+    assert_eq!(what(&world), "Reject");
+}
+
+#[test]
 fn the_first_version_is_promoted_in_every_mode_and_its_baseline_frozen_after_soak() {
     for mode in [Mode::Observe, Mode::Alert, Mode::Act] {
         let mut first = with_candidate(CandidatePhase::Waiting);

@@ -103,7 +103,7 @@ pub(crate) fn node<'a>(
         agent: status.agent_version,
         gateway: status.gateway,
         chips,
-        drained_for: status.drained_for,
+        drained_for: status.drained_for.into_iter().map(|drain| format!("{}: {}", drain.model, drain.reason)).collect(),
         gpus,
         report: report.map(|time| Moment::new(time, now)),
         report_old,

@@ -12,8 +12,8 @@ use kube::ResourceExt;
 
 use super::fetch::Facts;
 use super::judge::Judged;
-use super::validate;
 use crate::alerting::{Alert, AlertText};
+use crate::reconcile::gpu_node;
 use crate::{Context, status};
 
 /// All alerts that fire for the model now. Mode Observe alerts nobody.
@@ -199,24 +199,22 @@ impl Story<'_> {
         let key = self.facts.key.to_string();
         let mut alerts = Vec::new();
         for node in self.ctx.stores.nodes.state() {
-            let lines = node.status.as_ref().map(|status| status.drained_for.clone()).unwrap_or_default();
-            let Some(line) = lines.iter().find_map(|line| line.strip_prefix(&format!("{key}: "))) else { continue };
+            let Some(drain) = gpu_node::drains(&node, self.facts.now).find(|drain| drain.model == key) else { continue };
             if self.judged.nodes.iter().any(|trouble| trouble.node == node.name_any()) {
                 continue;
             }
             let text = AlertText {
                 summary: format!("Node {} was drained for {key}", node.name_any()),
-                what: line.to_string(),
+                what: format!(
+                    "{} When it is mended: kubectl patch gpunode {} --type merge -p '{{\"spec\":{{\"mendedAt\":\"TIME\"}}}}'",
+                    drain.reason,
+                    node.name_any()
+                ),
                 cause: "Infrastructure".to_string(),
                 ..AlertText::default()
             };
-            alerts.push(self.alert(
-                "NodeTrouble",
-                Severity::Critical,
-                &[("node", &node.name_any())],
-                self.facts.now,
-                text,
-            ));
+            let since = status::millis(&drain.since);
+            alerts.push(self.alert("NodeTrouble", Severity::Critical, &[("node", &node.name_any())], since, text));
         }
         alerts
     }
@@ -265,16 +263,19 @@ impl Story<'_> {
             Action::AskForHelp { reason, message } => Some((reason, message)),
             _ => None,
         })?;
+        let last = self.model.status.as_ref().and_then(|status| status.last_decision.as_ref());
+        let asked = last.filter(|last| last.what == self.plan.decision.what).map(|last| &last.time);
+        let started = asked.map_or(self.facts.now, status::millis);
+        // The next windows often tell what these could not.
+        if reason == "CauseUnclear" && self.facts.now.since(started) < self.facts.policy.window * 2 {
+            return None;
+        }
         let text = AlertText {
             summary: format!("{} needs a person: {reason}", self.facts.key),
             what: message.clone(),
             cause: self.cause(),
             ..AlertText::default()
         };
-        let since = validate::at(
-            self.model.status.as_ref().and_then(|status| status.last_decision.as_ref()).map(|last| &last.time),
-        );
-        let started = if since == UtcMillis(0) { self.facts.now } else { since };
         Some(self.alert("HelpNeeded", Severity::Critical, &[("reason", reason.as_str())], started, text))
     }
 }

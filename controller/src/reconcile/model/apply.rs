@@ -1,6 +1,8 @@
 //! Step four: carries a plan out. Every action may be repeated; the ledger is written before the status says so.
 
+use homeostat_clock::UtcMillis;
 use homeostat_crds::conditions::{reason, run as run_condition, version as condition};
+use homeostat_crds::gpu_node::{DrainStatus, GpuNodeStatus};
 use homeostat_crds::model::{ModelStatus, RolloutStatus};
 use homeostat_crds::retraining_run::RetrainingRunSpec;
 use homeostat_crds::{EVIDENCE_ANNOTATION, GpuNode, MODEL_LABEL, Model, ModelVersion, RetrainingRun};
@@ -13,7 +15,7 @@ use super::fetch::Facts;
 use super::judge::Judged;
 use super::world::evidence_bytes;
 use super::{baseline, validate};
-use crate::reconcile::ReconcileError;
+use crate::reconcile::{ReconcileError, gpu_node};
 use crate::status::{self, ConditionUpdate};
 use crate::{Context, evaluation};
 
@@ -223,7 +225,7 @@ async fn decide(
     let mut new = object.status.clone().unwrap_or_default();
     let update = ConditionUpdate { type_: condition::PROMOTED, status: state, reason, message: message.to_string() };
     status::set_condition(&mut new.conditions, object.metadata.generation, facts.now, update);
-    status::write(&ctx.api(&facts.key.namespace), &**object, object.status.as_ref(), &new).await?;
+    status::write("model", &ctx.api(&facts.key.namespace), &**object, object.status.as_ref(), &new).await?;
     ctx.events.normal(&**object, reason, "Rollout", message).await;
     Ok(())
 }
@@ -244,16 +246,35 @@ async fn freeze(
     Ok(frozen.map_err(|error| error.to_string()))
 }
 
+/// Takes drains out of the status that a person has lifted by `spec.mendedAt`, those of deleted models included.
+pub(super) async fn forget_lifted_drains(now: UtcMillis, ctx: &Context) -> Result<(), ReconcileError> {
+    let api: Api<GpuNode> = Api::all(ctx.client.clone());
+    for node in ctx.stores.nodes.state() {
+        let Some(held) = &node.status else { continue };
+        let in_force: Vec<DrainStatus> = gpu_node::drains(&node, now).cloned().collect();
+        if in_force.len() < held.drained_for.len() {
+            let new = GpuNodeStatus { drained_for: in_force, ..held.clone() };
+            status::write("model", &api, &*node, node.status.as_ref(), &new).await?;
+            ctx.events.normal(&*node, "Mended", "Drain", "spec.mendedAt lifts the drain").await;
+        }
+    }
+    Ok(())
+}
+
 async fn drain(node: &str, model: &str, reason: &str, ctx: &Context) -> Result<(), ReconcileError> {
     let api: Api<GpuNode> = Api::all(ctx.client.clone());
     let Some(object) = api.get_opt(node).await? else { return Ok(()) };
     let mut new = object.status.clone().unwrap_or_default();
-    let line: String = format!("{model}: {reason}").chars().take(500).collect();
-    if new.drained_for.iter().any(|held| held.starts_with(&format!("{model}: "))) {
+    new.drained_for = gpu_node::drains(&object, ctx.now()).cloned().collect();
+    if new.drained_for.iter().any(|held| held.model == model) {
         return Ok(());
     }
-    new.drained_for.push(line);
-    status::write(&api, &object, object.status.as_ref(), &new).await?;
+    new.drained_for.push(DrainStatus {
+        model: model.to_string(),
+        reason: reason.chars().take(500).collect(),
+        since: status::time(ctx.now()),
+    });
+    status::write("model", &api, &object, object.status.as_ref(), &new).await?;
     ctx.events.warning(&object, "Drained", "Drain", reason).await;
     Ok(())
 }

@@ -73,7 +73,7 @@ pub(super) async fn freeze(
     let digest = ctx.records.blobs().put_bytes(&bytes).await?;
     let mut new = version.status.clone().unwrap_or_default();
     new.baseline = Some(BaselineStatus { digest, n, frozen_at: status::time(facts.now) });
-    status::write(&ctx.api(&facts.key.namespace), version, version.status.as_ref(), &new).await?;
+    status::write("model", &ctx.api(&facts.key.namespace), version, version.status.as_ref(), &new).await?;
     Ok(Ok(()))
 }
 

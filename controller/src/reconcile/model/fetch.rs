@@ -1,6 +1,6 @@
 //! Step one: everything that the plan for a model depends on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use homeostat_clock::UtcMillis;
@@ -16,7 +16,7 @@ use super::baseline;
 use super::series::Observations;
 use super::validate::{self, Parsed, digest};
 use crate::evaluation::{self, Evaluation};
-use crate::reconcile::{ReconcileError, decay_policy};
+use crate::reconcile::{ReconcileError, decay_policy, gpu_node};
 use crate::{Context, status};
 
 /// What was fetched for one model.
@@ -121,7 +121,7 @@ pub(super) async fn fetch(
     let stable = match stable_object {
         Some(version) => {
             let mut observed = Observations::fetch(ctx, &key, &version.name_any(), &policy, settled).await?;
-            observed.leave_out(&drained(&key, ctx));
+            observed.leave_out(&trusted_from(&key, now, ctx));
             Some(observed)
         }
         None => None,
@@ -134,13 +134,15 @@ pub(super) async fn fetch(
     Ok(Ok(Facts { key, now, parsed, policy, versions, runs, evaluation, baseline, stable, fresh, compliance }))
 }
 
-/// Nodes that were drained for the model: it is judged on those that are left.
-fn drained(model: &ModelKey, ctx: &Context) -> BTreeSet<String> {
-    let prefix = format!("{model}: ");
-    let is_drained = |node: &Arc<GpuNode>| {
-        node.status.as_ref().is_some_and(|status| status.drained_for.iter().any(|line| line.starts_with(&prefix)))
+/// From when on the model is judged on what a node reports: never while it is drained for the model, since it was mended
+/// afterwards.
+fn trusted_from(model: &ModelKey, now: UtcMillis, ctx: &Context) -> BTreeMap<String, UtcMillis> {
+    let model = model.to_string();
+    let from = |node: Arc<GpuNode>| {
+        let drained = gpu_node::drains(&node, now).any(|drain| drain.model == model);
+        (node.name_any(), if drained { UtcMillis(i64::MAX) } else { gpu_node::mended_at(&node, now) })
     };
-    ctx.stores.nodes.state().into_iter().filter(is_drained).map(|node| node.name_any()).collect()
+    ctx.stores.nodes.state().into_iter().map(from).collect()
 }
 
 fn belongs<K: ResourceExt>(object: &K, namespace: &str) -> bool {

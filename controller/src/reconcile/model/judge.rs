@@ -5,6 +5,7 @@ use homeostat_crds::Model;
 use homeostat_decay::{
     Analysis, Diagnosis, Evidence, MixDrift, NodeTrouble, ReplicaVerdict, analyse, diagnose, mix_drift,
 };
+use kube::runtime::reflector::ObjectRef;
 use serde::{Deserialize, Serialize};
 
 use super::fetch::Facts;
@@ -92,13 +93,17 @@ fn per_replica(
 /// Nodes that hold a copy of the version and report an error of their GPUs.
 fn troubles(version: &str, facts: &Facts, ctx: &Context) -> Vec<NodeTrouble> {
     let states = ctx.fleet.nodes();
+    let mended = |node: &str| {
+        let object = ctx.stores.nodes.get(&ObjectRef::new(node));
+        object.map_or(UtcMillis(0), |object| gpu_node::mended_at(&object, facts.now))
+    };
     let assignments =
         facts.version(version).and_then(|version| version.status.as_ref()).map(|status| status.assignments.clone());
     let mut troubles = Vec::new();
     for node in assignments.unwrap_or_default().into_iter().map(|held| held.node) {
         let hardware = states.get(&node).and_then(|state| state.status.as_ref()?.hardware.as_ref());
         troubles.extend(
-            gpu_node::problems(hardware, facts.now)
+            gpu_node::problems(hardware, mended(&node), facts.now)
                 .into_iter()
                 .map(|problem| NodeTrouble { node: node.clone(), problem }),
         );

@@ -51,7 +51,7 @@ pub(super) async fn report(
     if told {
         record_decision(model, facts, plan, &held, evidence, ctx).await?;
     }
-    status::write(&ctx.api(&facts.key.namespace), model, model.status.as_ref(), &new).await?;
+    status::write("model", &ctx.api(&facts.key.namespace), model, model.status.as_ref(), &new).await?;
     if changed {
         tell(model, judged, ctx).await;
     }

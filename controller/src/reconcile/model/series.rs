@@ -1,7 +1,7 @@
 //! Windows of the records as the analysis wants them: grouped to policy windows, replicas merged or apart.
 
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use homeostat_clock::UtcMillis;
@@ -55,10 +55,10 @@ impl Observations {
         Ok(Self { windows, policy: policy.clone(), newest, queries })
     }
 
-    /// Leaves out what copies on these nodes did: it says nothing about what users get from now on.
-    pub(super) fn leave_out(&mut self, nodes: &BTreeSet<String>) {
-        let node = |window: &Window| window.key.replica.rsplit_once('/').map(|(node, _)| node.to_string());
-        self.windows.retain(|window| !node(window).is_some_and(|node| nodes.contains(&node)));
+    /// Leaves out what copies on these nodes did before these times: it says nothing about what users get from now on.
+    pub(super) fn leave_out(&mut self, nodes: &BTreeMap<String, UtcMillis>) {
+        let before = |window: &Window| nodes.get(window.key.replica.rsplit_once('/')?.0);
+        self.windows.retain(|window| before(window).is_none_or(|until| window.key.start >= *until));
     }
 
     /// One series a rule, of all replicas or of one.
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn drained_nodes_are_left_out() {
+    fn drained_nodes_are_left_out_and_mended_ones_begin_anew() {
         let policy = Policy {
             window: Duration::from_secs(3),
             minimum_samples: 1,
@@ -199,9 +199,18 @@ mod tests {
             no_data_after: Duration::from_secs(9),
             metrics: Vec::new(),
         };
-        let windows = vec![window(0, "a/ml.v1.0", 1.0), window(0, "b/ml.v1.0", 0.0)];
+        let windows = vec![
+            window(0, "a/ml.v1.0", 1.0),
+            window(0, "b/ml.v1.0", 0.0),
+            window(0, "c/ml.v1.0", 0.0),
+            window(9000, "c/ml.v1.0", 1.0),
+        ];
         let mut observed = Observations { windows, policy, newest: BTreeMap::new(), queries: BTreeMap::new() };
-        observed.leave_out(&BTreeSet::from(["b".to_string()]));
-        assert_eq!(observed.replicas(), ["a/ml.v1.0"]);
+        observed.leave_out(&BTreeMap::from([
+            ("b".to_string(), UtcMillis(i64::MAX)),
+            ("c".to_string(), UtcMillis(6000)),
+        ]));
+        assert_eq!(observed.replicas(), ["a/ml.v1.0", "c/ml.v1.0"]);
+        assert_eq!(observed.windows.len(), 2);
     }
 }

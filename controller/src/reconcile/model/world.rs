@@ -9,6 +9,7 @@ use homeostat_quality::registry::Statistic;
 use homeostat_quality::{ModelKey, Moments, Sketch, Source, Window};
 use homeostat_rollout::canary::CanaryEvidence;
 use homeostat_rollout::{CanaryState, Candidate, CandidatePhase, RunHistory, RunOutcome, World};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 
 use super::fetch::Facts;
@@ -104,10 +105,26 @@ async fn candidate(
         } else {
             Some(true)
         },
+        undecided: if first { None } else { undecided(version, conditions, facts) },
         serving: status::is_true(conditions, condition::SERVING),
         version: name,
         phase,
     })
+}
+
+/// Why nobody will say whether a version is good: its run or its check has ended without a result.
+fn undecided(version: &ModelVersion, conditions: &[Condition], facts: &Facts) -> Option<String> {
+    let check = status::condition(conditions, condition::COMPLIANT)
+        .filter(|held| facts.compliance && held.status == "Unknown")
+        .map(|held| format!("its compliance check is inconclusive ({}).", held.message));
+    let lineage = version.spec.lineage.as_ref().and_then(|lineage| lineage.run.clone());
+    let run = facts.runs.iter().find(|run| Some(run.name_any()) == lineage);
+    let of_run = run.and_then(|run| run.status.as_ref()).map_or(&[][..], |status| &status.conditions);
+    // The run says itself whether its gates decided: the version's own condition may be seen later than the run's end.
+    let ended = status::condition(of_run, run::COMPLETE)
+        .filter(|held| held.status == "True" && status::decided(of_run, run::GATES_PASSED).is_none())
+        .map(|held| format!("its run ended with {} ({}).", held.reason, held.message));
+    ended.or(check)
 }
 
 /// What candidate and stable did side by side since the rollout began.

@@ -97,6 +97,7 @@ pub(crate) fn with_candidate(phase: CandidatePhase) -> World {
         version: "atlas-v2".to_string(),
         evaluated: Some(true),
         compliant: Some(true),
+        undecided: None,
         serving: true,
         phase,
     });
