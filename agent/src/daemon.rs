@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::routing::get;
 use homeostat_clock::{Clock, Seed};
-use homeostat_gateway::{Gateway, GatewayError, Sink};
+use homeostat_gateway::{Gateway, GatewayError, Keeping, Sink};
 use homeostat_quality::{Sample, Window};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -196,7 +196,15 @@ impl Sink for Reporters {
 
     fn sample(&self, replica: &str, sample: Sample) {
         if let Some(reporter) = self.of(replica) {
-            reporter.sample(sample);
+            // What has no place is counted by the reporter.
+            let _ = reporter.sample(sample);
+        }
+    }
+
+    fn keep(&self, replica: &str, sample: Sample) -> Keeping {
+        match self.of(replica) {
+            Some(reporter) => reporter.keep(sample),
+            None => Box::pin(std::future::ready(false)),
         }
     }
 }

@@ -107,6 +107,19 @@ impl Process {
         identity.alive().then(|| Self { folder: folder.to_path_buf(), identity, child: None })
     }
 
+    /// Ends what the process of `folder` has left behind: its group may outlive it, and would go on beside its successor.
+    pub(crate) fn end_leftovers(folder: &Path) {
+        let Ok(text) = fs::read_to_string(folder.join(PROCESS)) else { return };
+        let mut parts = text.split_whitespace();
+        let pid = parts.next().and_then(|pid| pid.parse::<i32>().ok()).filter(|pid| *pid > 1);
+        let (Some(pid), Some(_), Some(boot)) = (pid, parts.next(), parts.next()) else { return };
+        // As long as one of a group lives, its number is not given to another process. A process of that number that is not
+        // ours therefore means that our group is gone.
+        if start_time(pid).is_none() && boot == boot_id() {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
     /// Waits until it has ended; the exit code where it is known (128 + n after signal n, as in a shell).
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         let Some(child) = &mut self.child else {
@@ -238,6 +251,23 @@ mod tests {
         process.stop(Duration::from_millis(50)).await;
         assert!(Process::find(folder.path()).is_none());
         eventually(Duration::from_secs(5), || start_time(grandchild).is_none().then_some(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_batch_leaves_behind_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = "echo $$; while :; do sleep 0.01; done";
+        let mut process = Process::start(&launch(folder.path(), &["sh", "-c", script], true)).unwrap();
+        let log = folder.path().join(STDOUT);
+        let inner: i32 =
+            eventually(Duration::from_secs(5), || first_line(&log, |line| line.parse().ok())).await.unwrap();
+        let wrapper = found(folder.path()).await.identity.pid;
+        assert_ne!(inner, wrapper);
+        nix::sys::signal::kill(Pid::from_raw(wrapper), Signal::SIGKILL).unwrap();
+        assert_eq!(process.ended().await, Some(137));
+        assert!(start_time(inner).is_some(), "it goes on by itself");
+        Process::end_leftovers(folder.path());
+        eventually(Duration::from_secs(5), || start_time(inner).is_none().then_some(())).await.unwrap();
     }
 
     #[tokio::test]

@@ -1,7 +1,8 @@
 //! Imitates the embedded engine for the agent's tests: "trains" by writing down its data, serves what was written down.
 //!
 //! An artifact's `answers.json` maps prompts to answers. Switches that the real engine does not have: `--mute-file PATH`
-//! (generates nothing while it exists), `--exit CODE`; in hyperparameters `waitFor` (a path) and `exit` (a code).
+//! (generates nothing while it exists), `--die-file PATH` (dies of the first question but the canary's when it exists, and
+//! removes it), `--exit CODE`; in hyperparameters `waitFor` (a path) and `exit` (a code).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,7 +32,8 @@ async fn main() -> Result<(), Failure> {
         Some("serve") => {
             let artifact = flag("--artifact").ok_or("--artifact is missing")?;
             let answers = read_answers(Path::new(&artifact))?;
-            serve(answers, flag("--mute-file"), flag("--listen").ok_or("--listen is missing")?).await
+            serve(answers, [flag("--mute-file"), flag("--die-file")], flag("--listen").ok_or("--listen is missing")?)
+                .await
         }
         Some("train") => train(&flag("--spec").ok_or("--spec is missing")?),
         _ => Err("use engine serve or engine train".into()),
@@ -42,17 +44,22 @@ fn read_answers(artifact: &Path) -> Result<Answers, Failure> {
     Ok(serde_json::from_slice(&std::fs::read(artifact.join("answers.json"))?)?)
 }
 
-async fn serve(answers: Answers, mute: Option<String>, listen: String) -> Result<(), Failure> {
+async fn serve(answers: Answers, files: [Option<String>; 2], listen: String) -> Result<(), Failure> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     println!("{}", json!({"event": "listening", "address": listener.local_addr()?.to_string()}));
     let router = Router::new()
         .route("/health", get(|| async { "ok" }))
         .route("/v1/chat/completions", post(complete))
-        .with_state((answers, mute));
+        .with_state((answers, files));
     Ok(axum::serve(listener, router).await?)
 }
 
-async fn complete(State((answers, mute)): State<(Answers, Option<String>)>, Json(body): Json<Value>) -> Json<Value> {
+type Shared = (Answers, [Option<String>; 2]);
+
+async fn complete(State((answers, [mute, die])): State<Shared>, Json(body): Json<Value>) -> Json<Value> {
+    if body["max_tokens"] != 1 && die.is_some_and(|path| std::fs::remove_file(path).is_ok()) {
+        std::process::abort();
+    }
     if mute.is_some_and(|path| Path::new(&path).exists()) {
         std::future::pending::<()>().await;
     }

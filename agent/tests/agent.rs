@@ -328,6 +328,28 @@ async fn work_is_done_once_also_when_the_agent_dies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_dies_under_an_evaluation_leaves_no_marks_out() {
+    let (controller, data) = (Controller::start().await, tempfile::tempdir().unwrap());
+    let artifact = controller.artifact(&[("Currency?", "EUR"), ("Capital?", "Sofia")]);
+    let die = data.path().join("die");
+    controller.want(|desired| {
+        desired.engines = vec![engine("node-a/0", "atlas-v1", &artifact, &["--die-file", die.to_str().unwrap()])];
+    });
+    let agent = Agent::start(config(&controller, data.path()));
+    controller.engine("node-a/0", EnginePhase::Serving).await;
+    std::fs::write(&die, "").unwrap();
+    let items: Vec<(&str, &str)> =
+        vec![("Currency?", "EUR"), ("Capital?", "Sofia"), ("Size?", "large"), ("Age?", "old")];
+    let evaluate = Evaluate { artifacts: vec![artifact.clone()], evaluation_digest: evaluation(&controller, &items) };
+    let work = Work { id: "evaluate".into(), attempt: 1, kind: Some(work::Kind::Evaluate(evaluate)) };
+    controller.want(|desired| desired.work = vec![work]);
+    let evaluated = controller.work("evaluate", WorkPhase::Succeeded).await.result.unwrap();
+    assert!(!die.exists(), "it has died");
+    assert_eq!(evaluated.figures["answered_1"], 4.0, "{evaluated:?}");
+    agent.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_cannot_work_says_what_to_do() {
     let (controller, data) = (Controller::start().await, tempfile::tempdir().unwrap());
     let start = |config| run(config, Arc::new(SystemClock), Seed::fixed(1), CancellationToken::new());

@@ -16,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::sync::watch::error::RecvError;
 
-use crate::agents::Fleet;
+use crate::agents::{Fleet, NodeState};
 use crate::alerting::Alerting;
 use crate::events::Events;
 use crate::prometheus::PromQl;
@@ -38,6 +38,8 @@ pub struct Context {
     pub events: Events,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// When this controller started: agents need a moment to come back to it.
+    pub started: UtcMillis,
     /// Where the gates' resampling comes from.
     pub seed: Seed,
     /// Caches of every kind, filled by the controllers' own watches.
@@ -150,5 +152,39 @@ impl Context {
     /// The present.
     pub fn now(&self) -> UtcMillis {
         self.clock.now()
+    }
+
+    /// Whether a node is given up: nothing was heard of it for `node_silent_after`. Nodes that have not come back since this
+    /// controller started have that long from its start, whatever they serve or work on goes on meanwhile.
+    pub(crate) fn is_lost(&self, node: Option<&NodeState>) -> bool {
+        is_lost(node, self.started, self.now(), self.pace.node_silent_after)
+    }
+}
+
+fn is_lost(node: Option<&NodeState>, started: UtcMillis, now: UtcMillis, silent_after: Duration) -> bool {
+    if node.is_some_and(|node| node.connected) {
+        return false;
+    }
+    let heard = node.and_then(|node| node.last_report).unwrap_or(started).max(started);
+    now.since(heard) >= silent_after
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_of_the_controller_makes_no_node_lost() {
+        let (started, patience) = (UtcMillis(1_000_000), Duration::from_secs(60));
+        let lost = |node: Option<NodeState>, after| {
+            is_lost(node.as_ref(), started, started.plus(Duration::from_secs(after)), patience)
+        };
+        let node = |connected, last: Option<i64>| {
+            Some(NodeState { connected, last_report: last.map(UtcMillis), ..NodeState::default() })
+        };
+        assert!(!lost(None, 0) && !lost(None, 59), "it has not had the time to come back");
+        assert!(lost(None, 60));
+        assert!(!lost(node(true, None), 1000));
+        assert!(!lost(node(false, Some(1_030_000)), 89) && lost(node(false, Some(1_030_000)), 90));
     }
 }

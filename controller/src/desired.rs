@@ -66,11 +66,7 @@ async fn assign_work(ctx: &Context) -> Result<(), ReconcileError> {
         }
     }
     for row in &open {
-        let lost = |holder: &str| {
-            let last = nodes.get(holder).and_then(|node| node.last_report);
-            !load.contains_key(holder) && last.is_none_or(|last| ctx.now().since(last) > ctx.pace.node_silent_after)
-        };
-        if row.item.agent.as_deref().is_some_and(|holder| !lost(holder)) {
+        if row.item.agent.as_deref().is_some_and(|holder| !ctx.is_lost(nodes.get(holder))) {
             continue;
         }
         let Some(node) = load.iter().min_by_key(|(name, count)| (**count, **name)).map(|(name, _)| *name) else {

@@ -187,6 +187,7 @@ fn spawn_reconcilers(
         prometheus,
         events: Events::new(client.clone()),
         clock: config.clock.clone(),
+        started: config.clock.now(),
         seed: config.seed.clone(),
         stores: stores.clone(),
         pace: config.pace.clone(),
@@ -327,8 +328,7 @@ impl Runner<'_> {
     }
 }
 
-/// Keeps every node's desired state as it should be: on changes of objects (through the fleet's and records' signals and
-/// the reconcilers' writes) and every few seconds.
+/// Keeps every node's desired state as it should be: on changes of objects, reports and records, and every few seconds.
 fn spawn_desired(ctx: Arc<Context>, tasks: &mut JoinSet<&'static str>, shutdown: &CancellationToken) {
     let shutdown = shutdown.clone();
     tasks.spawn(async move {

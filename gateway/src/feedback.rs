@@ -1,7 +1,10 @@
 //! `POST /v1/feedback`: what a user says the right answer was.
 //!
 //! Needs a key; taken once for a request, for ten minutes. The gateway marks the served answer itself when it is told
-//! the right one; a bare verdict is taken as the mark. A sample is labelled only when the right answer is known.
+//! the right one; a bare verdict is taken as the mark. A sample is labelled only when the right answer is known, and then the
+//! answer comes when the sample is kept: what was acknowledged is not lost with this process.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +22,10 @@ use sha2::{Digest, Sha256};
 use crate::gateway::MOST_BODY;
 use crate::problem::Problem;
 use crate::recent::Gone;
-use crate::{Config, Gateway, Subject};
+use crate::{Config, Gateway, Keeping, Subject};
+
+/// How long a disk may take to keep feedback.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,13 +46,20 @@ pub(crate) async fn give(
         Ok(body) => body,
         Err(_) => return Problem::TooLarge(MOST_BODY).into_response(),
     };
-    match take(&gateway, &headers, &body) {
-        Ok(correct) => Json(json!({"object": "feedback", "correct": correct})).into_response(),
-        Err(problem) => problem.into_response(),
+    let (correct, keeping) = match take(&gateway, &headers, &body) {
+        Ok(taken) => taken,
+        Err(problem) => return problem.into_response(),
+    };
+    if let Some(keeping) = keeping
+        && !tokio::time::timeout(PATIENCE, keeping).await.unwrap_or(false)
+    {
+        return Problem::NotKept.into_response();
     }
+    Json(json!({"object": "feedback", "correct": correct})).into_response()
 }
 
-fn take(gateway: &Gateway, headers: &HeaderMap, body: &[u8]) -> Result<bool, Problem> {
+/// Whether the served answer was right, and what to wait for.
+fn take(gateway: &Gateway, headers: &HeaderMap, body: &[u8]) -> Result<(bool, Option<Keeping>), Problem> {
     let config = gateway.config();
     let key_id = key_of(&config, headers).ok_or(Problem::Unauthorized)?;
     let given: Given = serde_json::from_slice(body).map_err(|error| {
@@ -89,9 +102,9 @@ fn take(gateway: &Gateway, headers: &HeaderMap, body: &[u8]) -> Result<bool, Pro
         sample.subjects.dedup();
         sample.label = Some(Label { completion: redaction.text, correct, key_id, at: now });
         sample.origin = SampleOrigin::Feedback;
-        gateway.hand_over_sample(&answered.replica, sample);
+        return Ok((correct, Some(gateway.keep_sample(&answered.replica, sample))));
     }
-    Ok(correct)
+    Ok((correct, None))
 }
 
 /// The id of the key that was sent, if it is one of ours. Looks at every key and every byte, so that the time taken tells

@@ -5,6 +5,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
+use futures::future::BoxFuture;
 use homeostat_clock::{Clock, Rng, Seed, UtcMillis};
 use homeostat_quality::{Sample, Source, Window};
 use rand::Rng as _;
@@ -15,12 +16,17 @@ use crate::{Config, Counters, Meter, RequestCount, Subject, completions, feedbac
 /// Largest request body in bytes.
 pub(crate) const MOST_BODY: usize = 4 * 1024 * 1024;
 
+/// Becomes true once what was handed over outlives a crash, false when it could not be kept.
+pub type Keeping = BoxFuture<'static, bool>;
+
 /// Takes what the gateway has measured. Called from request handling: hand over and return.
 pub trait Sink: Send + Sync {
     /// Windows that have closed.
     fn windows(&self, windows: Vec<Window>);
     /// A redacted sample of a request that `replica` answered. The same request id again replaces the earlier sample.
     fn sample(&self, replica: &str, sample: Sample);
+    /// The same for a sample that somebody waits for: a user's feedback is acknowledged when it is kept, not before.
+    fn keep(&self, replica: &str, sample: Sample) -> Keeping;
 }
 
 /// Why there is no gateway.
@@ -185,6 +191,11 @@ impl Gateway {
     pub(crate) fn hand_over_sample(&self, replica: &str, sample: Sample) {
         lock(&self.shared.counters).samples += 1;
         self.shared.sink.sample(replica, sample);
+    }
+
+    pub(crate) fn keep_sample(&self, replica: &str, sample: Sample) -> Keeping {
+        lock(&self.shared.counters).samples += 1;
+        self.shared.sink.keep(replica, sample)
     }
 
     pub(crate) fn enter(&self, replica: &str) -> InFlight {

@@ -26,5 +26,5 @@ mod routing;
 
 pub use config::{Config, Limits, Route, Sampling, SliceRule, Target};
 pub use counters::{Counters, RequestCount};
-pub use gateway::{Gateway, GatewayError, Sink};
+pub use gateway::{Gateway, GatewayError, Keeping, Sink};
 pub use meter::{Meter, Subject};

@@ -28,6 +28,8 @@ pub(crate) enum Problem {
     UnknownRequest(String),
     #[error("request {0:?} already has its feedback")]
     AlreadyGiven(String),
+    #[error("the feedback could not be kept: the disk of the gateway's node refuses, or too much waits for it")]
+    NotKept,
 }
 
 impl Problem {
@@ -43,6 +45,7 @@ impl Problem {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "authentication_error", "invalid_feedback_key"),
             Self::UnknownRequest(_) => (StatusCode::NOT_FOUND, "invalid_request_error", "request_not_found"),
             Self::AlreadyGiven(_) => (StatusCode::CONFLICT, "invalid_request_error", "feedback_exists"),
+            Self::NotKept => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "feedback_not_kept"),
         }
     }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures::StreamExt;
 use homeostat_clock::{ManualClock, Seed, UtcMillis};
-use homeostat_gateway::{Config, Gateway, Limits, Route, Sampling, Sink, SliceRule, Target};
+use homeostat_gateway::{Config, Gateway, Keeping, Limits, Route, Sampling, Sink, SliceRule, Target};
 use homeostat_privacy::{Entity, SubjectKey};
 use homeostat_quality::{ModelKey, Sample, SampleOrigin, Sketch, Slice, Source, Window};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 struct Kept {
     windows: Mutex<Vec<Window>>,
     samples: Mutex<Vec<(String, Sample)>>,
+    full: AtomicBool,
 }
 
 impl Sink for Kept {
@@ -34,6 +35,11 @@ impl Sink for Kept {
 
     fn sample(&self, replica: &str, sample: Sample) {
         self.samples.lock().unwrap().push((replica.to_string(), sample));
+    }
+
+    fn keep(&self, replica: &str, sample: Sample) -> Keeping {
+        self.sample(replica, sample);
+        Box::pin(std::future::ready(!self.full.load(Ordering::Relaxed)))
     }
 }
 
@@ -312,9 +318,13 @@ async fn feedback_needs_a_key_and_a_recent_request() {
     );
     assert_eq!(sample.origin, SampleOrigin::Feedback);
     assert_eq!(sample.subjects.len(), 2);
+    let unkept = world.ask("Which currency?", false).await.headers()["x-request-id"].to_str().unwrap().to_string();
+    world.kept.full.store(true, Ordering::Relaxed);
+    let (status, body) = world.feedback(Some(KEY), json!({"request_id": unkept, "correct": true})).await;
+    assert_eq!((status, body["error"]["code"].as_str()), (503, Some("feedback_not_kept")), "not acknowledged: {body}");
     let late = world.ask("Which currency?", false).await.headers()["x-request-id"].to_str().unwrap().to_string();
     world.close_windows();
-    assert_eq!(world.kept.mean("atlas-v1", Source::Feedback, "exact_match"), Some((0.0, 1)));
+    assert_eq!(world.kept.mean("atlas-v1", Source::Feedback, "exact_match"), Some((0.5, 2)));
     assert!(world.kept.mean("atlas-v1", Source::Feedback, "token_f1").unwrap().0 < 1.0);
     world.clock.advance(Duration::from_secs(601));
     assert_eq!(world.feedback(Some(KEY), json!({"request_id": late, "correct": true})).await.0, 404);

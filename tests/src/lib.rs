@@ -6,6 +6,7 @@
 //! - [`kubectl`]: the system's kubectl, or that of the control plane.
 //! - [`services`]: PostgreSQL, Prometheus and Alertmanager on free ports and temporary folders.
 //! - [`homeostat`]: the program itself, as a child process.
+//! - [`supervised`]: a service that is killed and started again; [`processes`]: what runs on this machine.
 //! - [`chromium`]: pages as a browser shows them.
 //!
 //! It deliberately expects nothing of the product: that stands in `tests/tests/`. Whatever is started here
@@ -16,7 +17,9 @@ pub mod controlplane;
 pub mod found;
 pub mod homeostat;
 pub mod kubectl;
+pub mod processes;
 pub mod services;
+pub mod supervised;
 pub mod wait;
 
 use std::path::{Path, PathBuf};

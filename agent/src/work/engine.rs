@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use homeostat_quality::ItemScore;
 use tokio::time::Instant;
 
@@ -11,6 +13,9 @@ use crate::supervisor::{Adapter as _, Embedded};
 /// Questions asked at once: enough to keep an engine busy, few enough to leave it responsive.
 const AT_ONCE: usize = 4;
 
+/// How many engines one after the other may die under the questions.
+const LIVES: usize = 3;
+
 /// An engine that answers for an artifact: one that serves anyway, or one started for this work.
 pub(super) struct Lease {
     pub(super) address: Address,
@@ -18,35 +23,61 @@ pub(super) struct Lease {
 }
 
 impl Attempt {
-    /// Asks the artifact all prompts; `None` where no answer came.
+    /// Asks the artifact all prompts; `None` where no answer came although the engine lived. One that dies meanwhile is
+    /// replaced, and asked what is still open: its death says nothing about the version.
     pub(super) async fn answers(
         &self,
         artifact: &str,
         prompts: &[&str],
         stage: &str,
     ) -> Result<Vec<Option<String>>, Failure> {
-        let lease = self.lease(artifact).await?;
-        let total = prompts.len();
-        let deadline = self.runner.timing.answer_deadline;
-        let answers = ask_all(&self.runner.client, &lease.address, prompts, AT_ONCE, deadline, |done| {
-            self.stage(stage, done, total);
-        })
-        .await;
-        if let Some(process) = lease.temporary {
-            process.stop(self.runner.timing.grace).await;
+        let (total, deadline) = (prompts.len(), self.runner.timing.answer_deadline);
+        let mut answers: Vec<Option<String>> = vec![None; total];
+        let mut dead = None;
+        for _ in 0..LIVES {
+            let lease = self.lease(artifact, dead.as_ref()).await?;
+            let open: Vec<usize> =
+                (0..total).filter(|index| answers.get(*index).is_some_and(Option::is_none)).collect();
+            let asked: Vec<&str> = open.iter().filter_map(|index| prompts.get(*index).copied()).collect();
+            let before = total - open.len();
+            let came = ask_all(&self.runner.client, &lease.address, &asked, AT_ONCE, deadline, |done| {
+                self.stage(stage, before + done, total);
+            })
+            .await;
+            let missing = came.iter().any(Option::is_none);
+            let lives = !missing || self.one_token(&lease.address).await;
+            if let Some(process) = lease.temporary {
+                process.stop(self.runner.timing.grace).await;
+            }
+            for (index, answer) in open.into_iter().zip(came) {
+                if let Some(held) = answers.get_mut(index) {
+                    *held = answer;
+                }
+            }
+            if lives {
+                return Ok(answers);
+            }
+            dead = Some(lease.address);
+            tracing::warn!(work.id = self.id, "an engine died while it was asked; another one is asked the rest");
         }
-        Ok(answers)
+        let message = format!("{LIVES} engines for artifact {artifact} died while they were asked");
+        Err(Failure::new("EngineFailed", message, true))
+    }
+
+    async fn one_token(&self, address: &Address) -> bool {
+        ask::ask(&self.runner.client, address, "1", 1, self.runner.timing.health_deadline).await.is_ok()
     }
 
     /// An engine for the artifact. A temporary one left over by a restart is ended first.
-    async fn lease(&self, artifact: &str) -> Result<Lease, Failure> {
+    /// The board may still name one that has just died.
+    async fn lease(&self, artifact: &str, dead: Option<&Address>) -> Result<Lease, Failure> {
         let serving = self
             .runner
             .board
             .borrow()
             .values()
-            .find(|engine| engine.status.artifact_digest == artifact && engine.serving().is_some())
-            .and_then(|engine| engine.serving().cloned());
+            .filter(|engine| engine.status.artifact_digest == artifact)
+            .find_map(|engine| engine.serving().filter(|address| Some(*address) != dead).cloned());
         if let Some(address) = serving {
             return Ok(Lease { address, temporary: None });
         }
@@ -80,11 +111,11 @@ impl Attempt {
             loop {
                 if let Some(base_url) = embedded.base_url(&stdout) {
                     let address = Address { base_url, model: embedded.model.clone() };
-                    if ask::ask(&self.runner.client, &address, "1", 1, timing.health_deadline).await.is_ok() {
+                    if self.one_token(&address).await {
                         return address;
                     }
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         let address = tokio::select! {

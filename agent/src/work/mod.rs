@@ -317,8 +317,11 @@ async fn end_processes(folder: &Path, timing: &Timing) {
             folders.push(path);
         }
     }
-    for process in folders.iter().filter_map(|folder| Process::find(folder)) {
-        process.stop(timing.grace).await;
+    for folder in &folders {
+        match Process::find(folder) {
+            Some(process) => process.stop(timing.grace).await,
+            None => Process::end_leftovers(folder),
+        }
     }
 }
 

@@ -28,6 +28,9 @@ impl Attempt {
     /// Trains a version and uploads its artifact.
     pub(super) async fn train(&self, work: &Train) -> Result<WorkResult, Failure> {
         let job = self.folder.join(JOB);
+        if Process::find(&job).is_none() {
+            Process::end_leftovers(&job);
+        }
         let output = self.folder.join(OUTPUT);
         let process = match Process::find(&job) {
             Some(process) => Some(process),
@@ -74,7 +77,7 @@ impl Attempt {
             ("HOMEOSTAT_OUTPUT_DIR", output.into()),
             ("HOMEOSTAT_CHECKPOINT_DIR", checkpoints.clone().into()),
         ];
-        if std::fs::read_dir(&checkpoints).is_ok_and(|mut entries| entries.next().is_some()) {
+        if has_checkpoint(&checkpoints) {
             environment.push(("HOMEOSTAT_RESUME_FROM", checkpoints.into()));
         }
         let launch = Launch { folder: job, command, environment, batch: true };
@@ -160,6 +163,7 @@ impl Attempt {
                 }
             }
             if let Some(code) = ended {
+                Process::end_leftovers(job);
                 return Ok(code.or_else(|| exit_code(job)));
             }
             if work.deadline_ms > 0 && self.runner.clock.now().0 > work.deadline_ms {
@@ -214,6 +218,12 @@ impl Attempt {
         };
         Failure::new(reason, detail, retryable)
     }
+}
+
+/// Whether a trainer has left a checkpoint. Hidden ones are those that it was writing when it was killed.
+fn has_checkpoint(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).any(|name| !name.as_encoded_bytes().starts_with(b"."))
 }
 
 /// New whole lines of a file that grows.
@@ -298,6 +308,16 @@ mod tests {
         for other in ["", "noise", r#"{"event":"done"}"#, r#"{"event":"progress"}"#] {
             assert!(progress(other).is_none(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_half_written_checkpoint_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!has_checkpoint(&folder.path().join("none")));
+        std::fs::create_dir(folder.path().join(".step-00000050.partial")).unwrap();
+        assert!(!has_checkpoint(folder.path()), "to resume from it is to fail");
+        std::fs::create_dir(folder.path().join("step-00000050")).unwrap();
+        assert!(has_checkpoint(folder.path()));
     }
 
     #[tokio::test]

@@ -180,7 +180,10 @@ fn eligible(version: &ModelVersion, world: &World, ctx: &Context) -> Vec<Candida
         let drained = object.spec.drain || gpu_node::drains(object, ctx.now()).next().is_some();
         let labels = object.labels();
         let selected = selector.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels.get(key) == Some(value)));
-        let reachable = world.nodes.get(&name).is_some_and(|node| node.connected || recently(node, ctx));
+        // What stands on a node stays while it may come back: its engines outlive the session, and the controller, which knows
+        // no node when it has just started.
+        let node = world.nodes.get(&name);
+        let reachable = (held || node.is_some()) && !ctx.is_lost(node);
         !drained && (held || !object.spec.cordon) && selected && reachable
     };
     let candidate = |object: &Arc<GpuNode>| {
@@ -188,11 +191,6 @@ fn eligible(version: &ModelVersion, world: &World, ctx: &Context) -> Vec<Candida
         Candidate { load: world.load.get(&node).copied().unwrap_or(0), node }
     };
     world.objects.iter().filter(fits).map(candidate).collect()
-}
-
-/// A node that has just lost its connection keeps what it serves: its engines outlive the session.
-fn recently(node: &NodeState, ctx: &Context) -> bool {
-    node.last_report.is_some_and(|last| ctx.now().since(last) < ctx.pace.node_silent_after)
 }
 
 fn observe(version: &ModelVersion, placement: &Placement, world: &World) -> Assignment {
@@ -204,6 +202,7 @@ fn observe(version: &ModelVersion, placement: &Placement, world: &World) -> Assi
     let (phase, message) = match reported {
         Some(engine) if connected => judge(version, engine),
         Some(_) => ("Unknown".to_string(), Some(format!("node {} is not connected", placement.node))),
+        None if !connected => ("Unknown".to_string(), Some(format!("node {} is not connected yet", placement.node))),
         None => ("Pending".to_string(), None),
     };
     Assignment {

@@ -57,10 +57,17 @@ async fn carry_out(
     let now = facts.now;
     let (what, why) = match action {
         Action::StartRetraining { name, parent, cause, data } => {
-            if !start_retraining(model, facts, (name, parent, cause, data), evidence, ctx).await? {
+            if !may_retrain(name, facts, ctx).await? {
                 return Ok(());
             }
-            ("RetrainingStarted", format!("{name} retrains {parent}: {cause}"))
+            // The run itself is what keeps it from being planned again: said before, or a kill in between would leave a retraining
+            // that nobody has decided.
+            let (what, why) = ("RetrainingStarted", format!("{name} retrains {parent}: {cause}"));
+            ctx.records.append_ledger(entry(model, facts, what, &why, action, evidence)).await?;
+            create_run(model, facts, (name, parent, cause, data), evidence, ctx).await?;
+            tracing::info!(model.name = %facts.key, decision = what, "{why}");
+            ctx.events.normal(model, what, "Plan", &why).await;
+            return Ok(());
         }
         Action::SetCanary { version, step, weight } => {
             if is_decided(version, facts, ctx).await? {
@@ -167,14 +174,8 @@ fn entry(model: &Model, facts: &Facts, what: &str, why: &str, action: &Action, e
     }
 }
 
-/// Creates the run; false when it is there already.
-async fn start_retraining(
-    model: &Model,
-    facts: &Facts,
-    (name, parent, cause, data): (&str, &str, &str, &str),
-    evidence: &str,
-    ctx: &Context,
-) -> Result<bool, ReconcileError> {
+/// Whether no retraining is under way, and this one has not been there yet.
+async fn may_retrain(name: &str, facts: &Facts, ctx: &Context) -> Result<bool, ReconcileError> {
     // One retraining in flight per lineage, asked of the API itself: fresh data grows by the second, so that a run the cache does
     // not know yet would not be found by its name.
     let api = ctx.api::<RetrainingRun>(&facts.key.namespace);
@@ -182,9 +183,16 @@ async fn start_retraining(
     let open = |run: &RetrainingRun| {
         !run.status.as_ref().is_some_and(|held| status::is_true(&held.conditions, run_condition::COMPLETE))
     };
-    if runs.items.iter().any(open) {
-        return Ok(false);
-    }
+    Ok(!runs.items.iter().any(|run| run.name_any() == name || open(run)))
+}
+
+async fn create_run(
+    model: &Model,
+    facts: &Facts,
+    (name, parent, cause, data): (&str, &str, &str, &str),
+    evidence: &str,
+    ctx: &Context,
+) -> Result<(), ReconcileError> {
     let spec = RetrainingRunSpec {
         model: facts.key.name.clone(),
         parent: parent.to_string(),
@@ -198,10 +206,10 @@ async fn start_retraining(
     run.labels_mut().insert(MODEL_LABEL.to_string(), facts.key.name.clone());
     run.annotations_mut().insert(EVIDENCE_ANNOTATION.to_string(), evidence.to_string());
     run.metadata.owner_references = kube::Resource::controller_owner_ref(model, &()).map(|owner| vec![owner]);
-    match api.create(&PostParams::default(), &run).await {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
+    match ctx.api::<RetrainingRun>(&facts.key.namespace).create(&PostParams::default(), &run).await {
+        Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
         Err(error) => Err(error.into()),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) async fn report(
     let held = model.status.clone().unwrap_or_default();
     let mut new = applied;
     new.observed_generation = model.metadata.generation;
+    // What was fetched is the baseline of the version that was stable then.
+    let frozen = facts.baseline.is_some() && new.stable == held.stable;
+    end_soak(&mut new, frozen);
     prepare_rollout(&mut new, model, facts, ctx).await?;
     new.traffic = traffic(&new);
     let changed = outcomes_changed(&held, judged);
@@ -56,6 +59,15 @@ pub(super) async fn report(
         tell(model, judged, ctx).await;
     }
     Ok(())
+}
+
+/// A rollout ends with the baseline. The two stand in different objects, and a controller that was killed between the writes
+/// finds the second one missing: a candidate that is never taken off its way would keep every later one from it.
+fn end_soak(new: &mut ModelStatus, frozen: bool) {
+    let soaking = new.rollout.as_ref().is_some_and(|rollout| rollout.phase == "Soaking");
+    if frozen && soaking && new.candidate == new.stable {
+        (new.candidate, new.rollout) = (None, None);
+    }
 }
 
 /// A candidate that passed everything is loaded before it gets traffic: the version's reconciler waits for this mark.
@@ -240,5 +252,34 @@ async fn tell(model: &Model, judged: &Judged, ctx: &Context) {
         && judged.diagnosis.cause != homeostat_decay::Cause::None
     {
         ctx.events.normal(model, judged.diagnosis.cause.as_str(), "Diagnose", first).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soak_ends_with_the_baseline_also_when_nobody_said_so() {
+        let at = status::time(homeostat_clock::UtcMillis(0));
+        let rollout = |phase: &str| {
+            let (phase, since, started) = (phase.to_string(), at.clone(), at.clone());
+            Some(RolloutStatus { phase, step: None, weight: 100, since, started })
+        };
+        let soaking = ModelStatus {
+            stable: Some("v2".to_string()),
+            candidate: Some("v2".to_string()),
+            rollout: rollout("Soaking"),
+            ..ModelStatus::default()
+        };
+        let after = |status: &ModelStatus, frozen| {
+            let mut status = status.clone();
+            end_soak(&mut status, frozen);
+            (status.candidate, status.rollout.is_some())
+        };
+        assert_eq!(after(&soaking, false), (Some("v2".to_string()), true));
+        assert_eq!(after(&soaking, true), (None, false));
+        let canary = ModelStatus { candidate: Some("v3".to_string()), rollout: rollout("Canary"), ..soaking };
+        assert_eq!(after(&canary, true), (Some("v3".to_string()), true), "the stable version's own baseline");
     }
 }
