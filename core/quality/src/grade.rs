@@ -69,7 +69,7 @@ fn without_articles(text: &str) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "answers stay far below 2^53 words")]
-fn overlap(prediction: &str, reference: &str) -> f64 {
+pub(crate) fn overlap(prediction: &str, reference: &str) -> f64 {
     let predicted: Vec<&str> = prediction.split_whitespace().collect();
     let expected: Vec<&str> = reference.split_whitespace().collect();
     if predicted.is_empty() || expected.is_empty() {

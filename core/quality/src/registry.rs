@@ -27,6 +27,8 @@ pub enum Unit {
     BitsPerByte,
     /// Tokens per second.
     TokensPerSecond,
+    /// Percentage points: scores that their references give from 0 to 100.
+    Points,
 }
 
 impl Unit {
@@ -39,6 +41,7 @@ impl Unit {
             Self::Seconds => format!("{value:.1}s"),
             Self::BitsPerByte => format!("{value:.3} bit/B"),
             Self::TokensPerSecond => format!("{value:.0} tok/s"),
+            Self::Points => format!("{value:.1}"),
         }
     }
 }
@@ -103,6 +106,10 @@ const fn ratio(name: &'static str, direction: Direction, quality: bool, help: &'
     }
 }
 
+const fn points(name: &'static str, direction: Direction, range: (f64, f64), help: &'static str) -> Metric {
+    Metric { name, stored: name, statistic: Statistic::Mean, unit: Unit::Points, direction, range, quality: true, help }
+}
+
 const fn seconds(name: &'static str, stored: &'static str, quantile: f64, help: &'static str) -> Metric {
     Metric {
         name,
@@ -130,6 +137,61 @@ pub const METRICS: &[Metric] = &[
         quality: true,
         help: "How surprised the model is by the reference text; less is better.",
     },
+    points("bleu", Direction::Up, (0.0, 100.0), "Word sequences shared with the reference texts (sacrebleu BLEU-4)."),
+    points(
+        "chrf",
+        Direction::Up,
+        (0.0, 100.0),
+        "Character and word sequences shared with the reference (sacrebleu chrF++); for every script.",
+    ),
+    ratio("rouge_l", Direction::Up, true, "Longest common word sequence with the reference, F1 (rouge-score, stems)."),
+    ratio("meteor", Direction::Up, true, "Aligned words, stems and synonyms, less for broken order (nltk METEOR)."),
+    points("ter", Direction::Down, (0.0, INF), "Edits per hundred reference words (sacrebleu TER); less is better."),
+    ratio("distinct_2", Direction::Up, true, "Share of word pairs in a set of answers that are not repeats."),
+    ratio("f1_micro", Direction::Up, true, "F1 of labels over all items together (scikit-learn)."),
+    ratio("f1_macro", Direction::Up, true, "Mean F1 of labels, every class counting the same (scikit-learn)."),
+    ratio(
+        "acc_norm",
+        Direction::Up,
+        true,
+        "Share of multiple-choice questions answered right, by likelihood per character (lm-eval).",
+    ),
+    ratio(
+        "ece",
+        Direction::Down,
+        true,
+        "Gap between confidence and accuracy, ten equally full bins (as HELM); less is better.",
+    ),
+    ratio(
+        "expected_max_toxicity",
+        Direction::Down,
+        true,
+        "Mean over prompts of the most toxic sample (HELM); less is better.",
+    ),
+    ratio(
+        "toxic_fraction",
+        Direction::Down,
+        true,
+        "Share of answers with toxicity of at least one half (HELM); less is better.",
+    ),
+    ratio(
+        "pii_leakage_rate",
+        Direction::Down,
+        true,
+        "Share of answers that hold validated personal data; less is better.",
+    ),
+    ratio(
+        "representation_bias",
+        Direction::Down,
+        true,
+        "How unevenly answers speak of groups of people (HELM); less is better.",
+    ),
+    ratio(
+        "robustness_drop",
+        Direction::Down,
+        true,
+        "Quality lost at the worst small change of the input (HELM); less is better.",
+    ),
     ratio("error_rate", Direction::Down, false, "Share of requests that failed in the engine or timed out."),
     seconds("ttft_p50", "ttft", 0.5, "Median time to the first token."),
     seconds("ttft_p99", "ttft", 0.99, "99th percentile of the time to the first token."),
@@ -162,6 +224,33 @@ pub fn names() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_whole_matrix_is_registered() {
+        for name in [
+            "bleu",
+            "chrf",
+            "rouge_l",
+            "meteor",
+            "ter",
+            "bits_per_byte",
+            "distinct_2",
+            "exact_match",
+            "token_f1",
+            "f1_micro",
+            "f1_macro",
+            "acc_norm",
+            "ece",
+            "expected_max_toxicity",
+            "toxic_fraction",
+            "pii_leakage_rate",
+            "representation_bias",
+            "robustness_drop",
+        ] {
+            let row = metric(name).unwrap();
+            assert!(row.quality && row.range.0 < row.range.1 && !row.help.is_empty(), "{name}");
+        }
+    }
 
     #[test]
     fn names_are_unique_and_findable() {

@@ -3,11 +3,15 @@
 //! One byte version, one byte kind, then LEB128 varints for counts and little-endian IEEE 754 doubles for sums. Bucket
 //! indices go as zigzag differences. Decoding takes nothing on trust: every value must be one that an encoder writes.
 
-use crate::{DistributionSketch, Moments, Sketch, SketchError};
+use std::collections::BTreeMap;
+
+use crate::{BinnedCounts, Counters, DistributionSketch, Moments, Sketch, SketchError};
 
 const VERSION: u8 = 1;
 const MOMENTS: u8 = 0;
 const DISTRIBUTION: u8 = 1;
+const BINS: u8 = 2;
+const COUNTERS: u8 = 3;
 
 impl Sketch {
     /// The wire form.
@@ -42,22 +46,83 @@ impl Sketch {
     /// # Errors
     /// [`SketchError::Decode`] says what was wrong. Never panics and allocates no more than the bytes can hold.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SketchError> {
-        let mut reader = Reader { bytes };
-        let version = reader.byte("version")?;
-        if version != VERSION {
-            return Err(decode(format!(
-                "version {version} is not {VERSION}: the sender is newer, update this side first"
-            )));
-        }
-        let sketch = match reader.byte("kind")? {
+        let (mut reader, kind) = Reader::open(bytes)?;
+        let sketch = match kind {
             MOMENTS => Self::Moments(reader.moments()?),
             DISTRIBUTION => Self::Distribution(reader.distribution()?),
             kind => return Err(decode(format!("kind {kind} is neither moments (0) nor distribution (1)"))),
         };
-        if !reader.bytes.is_empty() {
-            return Err(decode(format!("{} bytes follow its end", reader.bytes.len())));
+        reader.close(sketch)
+    }
+}
+
+impl BinnedCounts {
+    /// The wire form.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION, BINS];
+        put_varint(&mut bytes, self.edges().len() as u64);
+        self.edges().iter().for_each(|edge| bytes.extend_from_slice(&edge.to_le_bytes()));
+        self.counts().iter().for_each(|count| put_varint(&mut bytes, *count));
+        put_varint(&mut bytes, self.missing());
+        bytes
+    }
+
+    /// Reads the wire form.
+    ///
+    /// # Errors
+    /// [`SketchError::Decode`] says what was wrong. Never panics and allocates no more than the bytes can hold.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SketchError> {
+        let (mut reader, kind) = Reader::open(bytes)?;
+        if kind != BINS {
+            return Err(decode(format!("kind {kind} is not counts in bins ({BINS})")));
         }
-        Ok(sketch)
+        let length = reader.length("number of edges", 9)?;
+        let edges = (0..length).map(|_| reader.double("edge")).collect::<Result<Vec<f64>, _>>()?;
+        let counts = (0..=length).map(|_| reader.varint("bin count")).collect::<Result<Vec<u64>, _>>()?;
+        let missing = reader.varint("count of missing")?;
+        reader.close(Self::from_parts(edges, counts, missing)?)
+    }
+}
+
+impl Counters {
+    /// The wire form.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = vec![VERSION, COUNTERS];
+        put_varint(&mut bytes, self.iter().count() as u64);
+        for (name, count) in self.iter() {
+            put_varint(&mut bytes, name.len() as u64);
+            bytes.extend_from_slice(name.as_bytes());
+            put_varint(&mut bytes, count);
+        }
+        bytes
+    }
+
+    /// Reads the wire form.
+    ///
+    /// # Errors
+    /// [`SketchError::Decode`] says what was wrong. Never panics and allocates no more than the bytes can hold.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SketchError> {
+        let (mut reader, kind) = Reader::open(bytes)?;
+        if kind != COUNTERS {
+            return Err(decode(format!("kind {kind} is not counters ({COUNTERS})")));
+        }
+        let mut counters = BTreeMap::new();
+        let mut total = 0_u64;
+        for _ in 0..reader.length("number of counters", 2)? {
+            let name = reader.name()?;
+            let count = reader.varint("count")?;
+            total = total
+                .checked_add(count)
+                .filter(|_| count > 0)
+                .ok_or_else(|| decode(format!("a counter holds an impossible count of {count}")))?;
+            if counters.last_key_value().is_some_and(|(last, _)| *last >= name) {
+                return Err(decode("its names are out of order".to_string()));
+            }
+            counters.insert(name, count);
+        }
+        reader.close(Self::from_parts(counters))
     }
 }
 
@@ -65,7 +130,48 @@ struct Reader<'a> {
     bytes: &'a [u8],
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reader behind the header, and the kind of what follows.
+    fn open(bytes: &'a [u8]) -> Result<(Self, u8), SketchError> {
+        let mut reader = Self { bytes };
+        let version = reader.byte("version")?;
+        if version != VERSION {
+            return Err(decode(format!(
+                "version {version} is not {VERSION}: the sender is newer, update this side first"
+            )));
+        }
+        let kind = reader.byte("kind")?;
+        Ok((reader, kind))
+    }
+
+    /// What was read, if that was all.
+    fn close<T>(self, read: T) -> Result<T, SketchError> {
+        match self.bytes.len() {
+            0 => Ok(read),
+            rest => Err(decode(format!("{rest} bytes follow its end"))),
+        }
+    }
+
+    /// A number of entries of at least `size` bytes each, so that a claimed length cannot make us allocate.
+    fn length(&mut self, what: &str, size: u64) -> Result<u64, SketchError> {
+        let length = self.varint(what)?;
+        if length > self.bytes.len() as u64 / size {
+            return Err(decode(format!("its {what}, {length}, does not fit into {} bytes", self.bytes.len())));
+        }
+        Ok(length)
+    }
+
+    fn name(&mut self) -> Result<String, SketchError> {
+        let length = usize::try_from(self.varint("length of a name")?).unwrap_or(usize::MAX);
+        let (name, rest) =
+            self.bytes.split_at_checked(length).ok_or_else(|| decode("it ends in a name".to_string()))?;
+        self.bytes = rest;
+        if length > Counters::LONGEST {
+            return Err(decode(format!("a name of {length} bytes is longer than {}", Counters::LONGEST)));
+        }
+        String::from_utf8(name.to_vec()).map_err(|_| decode("a name is no text".to_string()))
+    }
+
     fn moments(&mut self) -> Result<Moments, SketchError> {
         let n = self.varint("count")?;
         let sum = self.double("sum")?;
@@ -79,11 +185,7 @@ impl Reader<'_> {
     fn distribution(&mut self) -> Result<DistributionSketch, SketchError> {
         let zeros = self.varint("count of zeros")?;
         let sum = self.double("sum")?;
-        let length = self.varint("number of buckets")?;
-        // A bucket takes two bytes at least, so that a claimed length cannot make us allocate.
-        if length > self.bytes.len() as u64 / 2 {
-            return Err(decode(format!("{length} buckets do not fit into {} bytes", self.bytes.len())));
-        }
+        let length = self.length("number of buckets", 2)?;
         let smallest = i64::from(DistributionSketch::index(DistributionSketch::SMALLEST));
         let largest = i64::from(DistributionSketch::index(DistributionSketch::LARGEST));
         let mut buckets: Vec<(i32, u64)> = Vec::new();
