@@ -5,7 +5,7 @@ use homeostat_quality::{Estimate, Sketch, Slice, Source, registry};
 use serde::{Deserialize, Serialize};
 
 use crate::judge::judge;
-use crate::{Action, Baseline, Outcome, Policy, Severity};
+use crate::{Action, Baseline, Calibration, Outcome, Policy, Reference, Severity};
 
 /// All observations of one rule in one policy window, replicas merged.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,7 +52,7 @@ pub struct Verdict {
     pub source: Option<Source>,
     /// One of five.
     pub outcome: Outcome,
-    /// The value over the N windows looked at, at fixed mix; `None` without data.
+    /// The value over the windows looked at, at fixed mix: the last N, or the run that proved a breach; `None` without data.
     pub current: Option<Estimate>,
     /// The baseline's value, where the condition refers to it.
     pub baseline: Option<Estimate>,
@@ -101,15 +101,8 @@ pub struct Analysis {
     pub verdicts: Vec<Verdict>,
 }
 
-/// Holds every rule of `policy` against its series. `series` is keyed by the rule's name; a missing entry is NoData.
-///
-/// A rule is Degraded when at least M of the last N windows with enough samples are beyond the threshold *and* the 95 %
-/// interval of their merged value excludes it, so that noise alone does not alarm. (Absolute bounds on quantiles go by the
-/// windows alone: a single slow hour is real, however few requests it had.) When the windows say so but the interval does
-/// not yet, the rule is Inconclusive. Windows that are still open at `now` are left out, as are those older than
-/// `no_data_after` and N windows together.
-///
-/// `since` is when the version began to serve: before `no_data_after` has passed since then, silence is Inconclusive.
+/// Holds every rule of `policy` against its series, with the frozen baseline as reference and the policy's false-alarm budget. See
+/// [`analyse_calibrated`].
 #[must_use]
 pub fn analyse(
     policy: &Policy,
@@ -118,7 +111,41 @@ pub fn analyse(
     since: UtcMillis,
     now: UtcMillis,
 ) -> Analysis {
-    let verdicts =
-        policy.metrics.iter().map(|rule| judge(policy, rule, baseline, series.get(&rule.name), since, now)).collect();
+    let reference = baseline.map_or(Reference::None, Reference::Frozen);
+    let calibration = Calibration { budget: policy.false_alarms, ..Calibration::default() };
+    analyse_calibrated(policy, reference, &calibration, series, since, now)
+}
+
+/// Holds every rule of `policy` against its series. `series` is keyed by the rule's name; a missing entry is NoData.
+///
+/// A rule is Degraded when all of this holds:
+/// - at least M of the last N windows with enough samples are beyond the threshold,
+/// - the 95 % interval of their merged value excludes it,
+/// - the merged observations differ from the reference by more than the share of the false-alarm budget that this look at this metric
+///   has ([`Calibration::alpha`]), so that noise alone does not alarm however many metrics and windows there are.
+///
+/// The last two are asked of the last N windows together, of longer runs of windows (as many as are given and recent: a small
+/// drop takes more samples than N windows have), and of the last M. When the windows say so but none of these do, the rule is
+/// Inconclusive. Absolute bounds on quantiles go by the windows alone: a single slow hour is real, however few requests it had.
+/// A rule with an absolute bound and no reference on its good side is held against the bound itself. Queries give no samples, so
+/// they go by M of N alone and are outside the budget.
+///
+/// Windows that are still open at `now` are left out, as are those older than `no_data_after` and N windows together.
+///
+/// `since` is when the version began to serve: before `no_data_after` has passed since then, silence is Inconclusive.
+#[must_use]
+pub fn analyse_calibrated(
+    policy: &Policy,
+    reference: Reference<'_>,
+    calibration: &Calibration,
+    series: &BTreeMap<String, SeriesState>,
+    since: UtcMillis,
+    now: UtcMillis,
+) -> Analysis {
+    let verdicts = policy
+        .metrics
+        .iter()
+        .map(|rule| judge(policy, rule, reference, calibration, series.get(&rule.name), since, now))
+        .collect();
     Analysis { at: now, verdicts }
 }

@@ -40,9 +40,11 @@ pub(crate) enum Incomparable {
     Kind,
 }
 
-pub(crate) fn merge_windows(windows: &[PolicyWindow]) -> Result<BTreeMap<Slice, Sketch>, SketchError> {
+pub(crate) fn merge_windows<'a>(
+    windows: impl IntoIterator<Item = &'a PolicyWindow>,
+) -> Result<BTreeMap<Slice, Sketch>, SketchError> {
     let mut merged: BTreeMap<Slice, Sketch> = BTreeMap::new();
-    for (slice, sketch) in windows.iter().flat_map(|window| &window.slices) {
+    for (slice, sketch) in windows.into_iter().flat_map(|window| &window.slices) {
         match merged.get_mut(slice) {
             Some(held) => held.merge(sketch)?,
             None => {
@@ -63,6 +65,41 @@ pub(crate) fn compare(
         (Some(baseline), Statistic::Mean) => weighted(metric, baseline, current),
         _ => merged(metric, baseline, current),
     }
+}
+
+/// Compares groups of observations, each with its own reference, and weighs them by their numbers of observations.
+pub(crate) fn compare_groups(
+    metric: &Metric,
+    groups: &[(Option<&MetricBaseline>, &BTreeMap<Slice, Sketch>)],
+) -> Result<Compared, Incomparable> {
+    if let [(baseline, current)] = groups {
+        return compare(metric, *baseline, current);
+    }
+    let compared: Vec<Compared> =
+        groups.iter().map(|(baseline, current)| compare(metric, *baseline, current)).collect::<Result<_, _>>()?;
+    let n: u64 = compared.iter().map(|one| one.current.n).sum();
+    let share = |one: &Compared| one.current.n as f64 / n.max(1) as f64;
+    let join = |estimate: &dyn Fn(&Compared) -> Option<Estimate>| {
+        let mut sum = Estimate { value: 0.0, low: 0.0, high: 0.0, n: 0 };
+        let (mut below, mut above) = (0.0, 0.0);
+        for one in &compared {
+            let (estimate, share) = (estimate(one)?, share(one));
+            sum.value += share * estimate.value;
+            below += (share * (estimate.value - estimate.low)).powi(2);
+            above += (share * (estimate.high - estimate.value)).powi(2);
+            sum.n += estimate.n;
+        }
+        (sum.low, sum.high) = (sum.value - below.sqrt(), sum.value + above.sqrt());
+        Some(sum)
+    };
+    let current = join(&|one| Some(one.current)).ok_or(Incomparable::Empty)?;
+    let baseline = join(&|one| one.baseline);
+    let coverage = compared.iter().map(|one| share(one) * one.coverage).sum();
+    let mut new_slices: Vec<Slice> = compared.iter().flat_map(|one| one.new_slices.clone()).collect();
+    new_slices.sort();
+    new_slices.dedup();
+    let largest = compared.into_iter().max_by_key(|one| one.current.n).ok_or(Incomparable::Empty)?;
+    Ok(Compared { current, baseline, coverage, new_slices, slices: largest.slices })
 }
 
 fn merged(

@@ -6,21 +6,24 @@ use homeostat_clock::UtcMillis;
 use homeostat_quality::registry::{Direction, Metric, Statistic};
 use homeostat_quality::{Estimate, Sketch, Source};
 
+use crate::comparison::Comparison;
+use crate::confirm;
 use crate::fixed_mix::{self, Compared, Incomparable};
 use crate::{
-    Baseline, Condition, MetricBaseline, MetricRule, MetricSource, Outcome, Policy, PolicyWindow, SeriesState, Verdict,
+    Calibration, Condition, MetricRule, MetricSource, Outcome, Policy, PolicyWindow, Reference, SeriesState, Verdict,
     explain,
 };
 
-pub(crate) fn judge(
-    policy: &Policy,
-    rule: &MetricRule,
-    baseline: Option<&Baseline>,
-    series: Option<&SeriesState>,
+pub(crate) fn judge<'a>(
+    policy: &'a Policy,
+    rule: &'a MetricRule,
+    reference: Reference<'a>,
+    calibration: &'a Calibration,
+    series: Option<&'a SeriesState>,
     since: UtcMillis,
     now: UtcMillis,
 ) -> Verdict {
-    let ctx = Context { policy, rule, since, now };
+    let ctx = Context { policy, rule, reference, calibration, since, now };
     match (series, &rule.source) {
         (Some(SeriesState::Failed { reason }), _) => {
             let explanation = format!("The source of {} failed: {}.", ctx.what(), reason.trim_end_matches('.'));
@@ -28,8 +31,7 @@ pub(crate) fn judge(
         }
         (None, _) => ctx.silent(None),
         (Some(SeriesState::Windows { windows, newest }), MetricSource::Agents(metric, source)) => {
-            let held = baseline.and_then(|baseline| baseline.metric(metric.stored, *source));
-            ctx.judge_windows(metric, held, windows, *newest)
+            ctx.judge_windows(metric, *source, windows, *newest)
         }
         (Some(SeriesState::Values { values }), MetricSource::PromQl(_)) => ctx.judge_values(values),
         (Some(_), _) => {
@@ -42,6 +44,8 @@ pub(crate) fn judge(
 struct Context<'a> {
     policy: &'a Policy,
     rule: &'a MetricRule,
+    reference: Reference<'a>,
+    calibration: &'a Calibration,
     since: UtcMillis,
     now: UtcMillis,
 }
@@ -52,71 +56,107 @@ struct Judged {
     beyond: bool,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     fn judge_windows(
         &self,
         metric: &Metric,
-        held: Option<&MetricBaseline>,
-        windows: &[PolicyWindow],
+        source: Source,
+        windows: &'a [PolicyWindow],
         newest: Option<UtcMillis>,
     ) -> Verdict {
         if !newest.is_some_and(|newest| self.is_fresh(newest)) {
             return self.silent(newest);
         }
         let condition = self.rule.condition;
-        if condition.needs_baseline() && held.is_none() {
-            let why = format!("{} has no frozen baseline to be compared with yet.", self.what());
-            return Verdict { current: self.uncompared(metric, windows), ..self.verdict(Outcome::Inconclusive, why) };
-        }
         let n = |window: &PolicyWindow| window.slices.values().map(Sketch::n).sum::<u64>();
-        let enough: Vec<&PolicyWindow> = windows
-            .iter()
-            .filter(|window| self.is_recent(window.start) && n(window) >= self.policy.minimum_samples.max(1))
-            .collect();
+        let recent: Vec<&PolicyWindow> = windows.iter().filter(|window| self.is_recent(window.start)).collect();
+        if condition.needs_baseline() && !self.has_reference(metric, source, &recent) {
+            let why = format!("{} has no frozen baseline to be compared with yet.", self.what());
+            return Verdict { current: self.uncompared(metric, &recent), ..self.verdict(Outcome::Inconclusive, why) };
+        }
+        let enough = recent.into_iter().filter(|window| n(window) >= self.policy.minimum_samples.max(1));
+        let compare =
+            |windows: &[&'a PolicyWindow]| Comparison::of(self.reference, &self.rule.name, metric, source, windows);
         let mut judged = Vec::new();
         let mut looked_at = Vec::new();
         let mut refused = None;
         for window in enough {
-            match fixed_mix::compare(metric, held, &window.slices) {
-                Ok(compared) => {
-                    let threshold = condition.threshold(compared.baseline.map(|estimate| estimate.value));
-                    let beyond = threshold.is_some_and(|threshold| condition.beyond(compared.current.value, threshold));
+            match compare(&[window]) {
+                Ok(one) => {
+                    let value = one.compared.current.value;
+                    let beyond = one.threshold(condition).is_some_and(|threshold| condition.beyond(value, threshold));
                     judged.push(Judged { start: window.start, beyond });
-                    looked_at.push(window.clone());
+                    looked_at.push(window);
                 }
                 Err(why) => refused = Some(why),
             }
         }
-        let of = self.policy.breach.of as usize;
-        let last = looked_at.len().saturating_sub(of);
-        let merged = fixed_mix::merge_windows(&looked_at[last..]);
-        let Ok(merged) = merged else { return self.not_comparable(&Incomparable::Kind) };
-        let Ok(compared) = fixed_mix::compare(metric, held, &merged) else {
-            let refused = refused.as_ref().map(|why| self.not_comparable(why));
-            return refused.unwrap_or_else(|| self.too_few(windows.last().map(n), 0));
+        let last = |length: usize| &looked_at[looked_at.len().saturating_sub(length)..];
+        let compared = match compare(last(self.policy.breach.of as usize)) {
+            Ok(one) => one.compared,
+            Err(Incomparable::Kind) => return self.not_comparable(&Incomparable::Kind),
+            Err(_) => {
+                let refused = refused.as_ref().map(|why| self.not_comparable(why));
+                return refused.unwrap_or_else(|| self.too_few(windows.last().map(n), 0));
+            }
         };
         let Some(threshold) = condition.threshold(compared.baseline.map(|estimate| estimate.value)) else {
             return self.not_comparable(&Incomparable::Empty);
         };
-        let mut verdict = self
+        let verdict = self
             .conclude(&judged, |breached, judged| self.explain_windows(metric, &compared, threshold, breached, judged));
-        verdict.threshold = Some(threshold);
-        verdict.current = Some(compared.current);
-        verdict.baseline = compared.baseline;
-        verdict.slices = worst_first(metric, &compared);
+        let mut verdict = filled(verdict, metric, &compared, threshold);
+        let Estimate { low, high, .. } = compared.current;
         // Absolute bounds on quantiles (latencies) go by the windows alone.
         let by_windows = matches!(metric.statistic, Statistic::Quantile(_)) && !condition.needs_baseline();
-        let Estimate { low, high, .. } = compared.current;
-        if verdict.outcome == Outcome::Degraded && !by_windows && !condition.wholly_beyond(low, high, threshold) {
-            verdict.outcome = Outcome::Inconclusive;
-            verdict.since = None;
-            verdict.explanation.push_str(" The interval still includes the threshold, so this may be chance.");
+        if verdict.outcome == Outcome::Degraded && !by_windows {
+            let lengths = confirm::lengths(self.policy.breach, looked_at.len());
+            let alpha = self.calibration.alpha(self.policy) / lengths.len().max(1) as f64;
+            let dispersion = self.calibration.dispersion(&self.rule.name);
+            let proof = lengths.into_iter().find_map(|length| {
+                let run = compare(last(length)).ok()?;
+                let threshold = run.threshold(condition)?;
+                let Estimate { low, high, .. } = run.compared.current;
+                let proven = condition.wholly_beyond(low, high, threshold)
+                    && run.chance(metric, condition, threshold, dispersion) <= alpha;
+                proven.then_some((length, run.compared, threshold))
+            });
+            match proof {
+                Some((length, run, threshold)) if run != compared => {
+                    let (breached, count) = (verdict.breached, verdict.judged);
+                    verdict.explanation = self.explain_windows(metric, &run, threshold, breached, count);
+                    verdict.explanation.push_str(&format!(" The value is that of the last {length} windows together."));
+                    verdict = filled(verdict, metric, &run, threshold);
+                }
+                Some(_) => {}
+                None => {
+                    (verdict.outcome, verdict.since) = (Outcome::Inconclusive, None);
+                    verdict.explanation.push_str(if condition.wholly_beyond(low, high, threshold) {
+                        " With so many looks at so many metrics this may still be chance."
+                    } else {
+                        " The interval still includes the threshold, so this may be chance."
+                    });
+                }
+            }
         }
         if verdict.outcome == Outcome::Healthy && condition.wholly_beyond(low, high, threshold) {
             verdict.outcome = Outcome::Inconclusive;
             verdict.explanation.push_str(" All windows together are beyond it, though too few are by themselves.");
         }
         verdict
+    }
+
+    fn has_reference(&self, metric: &Metric, source: Source, recent: &[&PolicyWindow]) -> bool {
+        match self.reference {
+            Reference::None => false,
+            Reference::Frozen(baseline) => baseline.metric(metric.stored, source).is_some(),
+            Reference::Seasonal(seasonal) => seasonal.whole.metric(metric.stored, source).is_some(),
+            Reference::Concurrent(_) => self
+                .reference
+                .groups(&self.rule.name, metric.stored, source, recent)
+                .iter()
+                .any(|(baseline, _)| baseline.is_some()),
+        }
     }
 
     fn judge_values(&self, values: &[(UtcMillis, Option<f64>)]) -> Verdict {
@@ -262,10 +302,9 @@ impl Context<'_> {
     }
 
     /// The plain value over the last N windows, to show something while there is no baseline.
-    fn uncompared(&self, metric: &Metric, windows: &[PolicyWindow]) -> Option<Estimate> {
-        let recent: Vec<PolicyWindow> = windows.iter().filter(|window| self.is_recent(window.start)).cloned().collect();
+    fn uncompared(&self, metric: &Metric, recent: &[&PolicyWindow]) -> Option<Estimate> {
         let last = recent.len().saturating_sub(self.policy.breach.of as usize);
-        let merged = fixed_mix::merge_windows(&recent[last..]).ok()?;
+        let merged = fixed_mix::merge_windows(recent[last..].iter().copied()).ok()?;
         fixed_mix::compare(metric, None, &merged).ok().map(|compared| compared.current)
     }
 
@@ -310,6 +349,17 @@ impl Context<'_> {
     fn is_recent(&self, start: UtcMillis) -> bool {
         let span = self.policy.window.saturating_mul(self.policy.breach.of).saturating_add(self.policy.no_data_after);
         start.plus(self.policy.window) <= self.now && self.now.since(start) <= span.max(Duration::from_millis(1))
+    }
+}
+
+/// The verdict with the figures of what was compared.
+fn filled(verdict: Verdict, metric: &Metric, compared: &Compared, threshold: f64) -> Verdict {
+    Verdict {
+        threshold: Some(threshold),
+        current: Some(compared.current),
+        baseline: compared.baseline,
+        slices: worst_first(metric, compared),
+        ..verdict
     }
 }
 

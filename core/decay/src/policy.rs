@@ -6,6 +6,8 @@ use homeostat_quality::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::FalseAlarmBudget;
+
 /// A parsed decay policy: valid by construction (the controller parses a `DecayPolicy` into it once).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
@@ -17,6 +19,8 @@ pub struct Policy {
     pub breach: Breach,
     /// Silence for longer than this is NoData.
     pub no_data_after: Duration,
+    /// How many false alerts chance may cost a model, all rules together.
+    pub false_alarms: FalseAlarmBudget,
     /// The rules, in the policy's order.
     pub metrics: Vec<MetricRule>,
 }
@@ -39,6 +43,14 @@ pub enum PolicyError {
         windows: u32,
         /// N.
         of: u32,
+    },
+    /// A budget that cannot be kept or spent.
+    #[error(
+        "falseAlarms: {alerts} alerts in no time or never: give a number above 0, such as 0.1, and a duration, such as 30d"
+    )]
+    FalseAlarms {
+        /// What was given.
+        alerts: String,
     },
     /// Two rules of one name.
     #[error("metrics: {name:?} is named twice: give one of them another name")]
@@ -68,6 +80,10 @@ impl Policy {
         }
         if self.no_data_after.as_millis() == 0 {
             return Err(PolicyError::Zero { field: "noDataAfter", example: "1h" });
+        }
+        let FalseAlarmBudget { alerts, per } = self.false_alarms;
+        if !(alerts > 0.0 && alerts.is_finite()) || per.is_zero() {
+            return Err(PolicyError::FalseAlarms { alerts: alerts.to_string() });
         }
         let Breach { windows, of } = self.breach;
         if windows == 0 || windows > of || of > 100 {
@@ -193,6 +209,12 @@ impl Condition {
         }
     }
 
+    /// Whether being below the threshold is what is bad.
+    #[must_use]
+    pub fn is_below(self) -> bool {
+        matches!(self, Self::BelowAbsolute(_) | Self::BelowBaseline(_))
+    }
+
     /// Whether the whole interval `low` to `high` is beyond `threshold`.
     #[must_use]
     pub fn wholly_beyond(self, low: f64, high: f64, threshold: f64) -> bool {
@@ -268,6 +290,7 @@ mod tests {
             minimum_samples: 10,
             breach: Breach { windows: 3, of: 4 },
             no_data_after: Duration::from_secs(600),
+            false_alarms: FalseAlarmBudget::default(),
             metrics: vec![rule],
         }
     }

@@ -28,6 +28,7 @@ fn with_source(name: &str, source: MetricSource, condition: Condition) -> Policy
         minimum_samples: 50,
         breach: Breach { windows: 3, of: 4 },
         no_data_after: Duration::from_secs(600),
+        false_alarms: homeostat_decay::FalseAlarmBudget::default(),
         metrics: vec![rule],
     };
     policy.checked().expect("a sound policy")

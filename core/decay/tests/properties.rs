@@ -22,6 +22,7 @@ fn policy(condition: Condition) -> Policy {
         minimum_samples: 30,
         breach: Breach { windows: 2, of: 3 },
         no_data_after: STEP * 5,
+        false_alarms: homeostat_decay::FalseAlarmBudget::default(),
         metrics: vec![MetricRule {
             name: name.to_string(),
             source: MetricSource::Agents(metric(name).expect("a metric"), Source::Golden),
