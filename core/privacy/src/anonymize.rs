@@ -1,4 +1,38 @@
+//! Anonymizers: what takes the place of a finding.
+//!
+//! An [`Anonymization`] names an operator for each entity and applies them to the findings of a text; a [`Scope`] holds the
+//! keys and the surrogates given so far. Simple forms without policy or keys are [`redact`] and [`Anonymizer`]. Nothing
+//! here hashes a value without a key, takes randomness, or lets a value through because an operator could not take it:
+//! the entity's name stands there then.
+
+mod apply;
+mod checksum;
+mod ff1;
+mod format;
+mod keys;
+mod letters;
+mod operator;
+mod policy;
+mod pseudonym;
+mod refusal;
+mod spans;
+mod surrogate;
+mod token;
+
+pub use apply::{Anonymized, Replacement, Scope};
+pub use format::{format_decrypt, format_encrypt};
+pub use keys::{KeyId, KeyRing, KeyRingError};
+pub use operator::{Mask, Operator};
+pub use policy::{Anonymization, AnonymizationError, AnonymizationSpec, EntityOperatorSpec, OperatorSpec};
+pub use pseudonym::pseudonym;
+pub use refusal::Refusal;
+pub use surrogate::is_reserved;
+pub use token::{Opened, TokenError, open_token, open_tokens, seal_token};
+
+pub(crate) use token::wide as siv_key;
+
 use crate::{Entity, Finding, Recognizers, SubjectKey};
+use letters::letters;
 
 /// What takes the place of a finding. Nothing that an anonymizer writes is itself found again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +47,7 @@ pub enum Anonymizer {
 }
 
 impl Anonymizer {
-    fn replacement(&self, entity: Entity, value: &str) -> String {
+    pub(crate) fn replacement(&self, entity: Entity, value: &str) -> String {
         match self {
             Self::Replace => format!("<{entity}>"),
             Self::Mask => value.chars().map(|_| '*').collect(),
@@ -37,18 +71,18 @@ pub fn redact(text: &str, recognizers: &Recognizers, anonymizer: &Anonymizer) ->
     let findings = recognizers.find(text);
     let mut redacted = String::with_capacity(text.len());
     let mut done = 0;
-    for finding in &findings {
-        redacted.push_str(text.get(done..finding.start).unwrap_or(""));
-        redacted.push_str(&anonymizer.replacement(finding.entity, finding.of(text)));
-        done = finding.end;
+    for span in spans::spans(text, &findings) {
+        redacted.push_str(&text[done..span.range.start]);
+        redacted.push_str(&anonymizer.replacement(span.entity, &text[span.range.clone()]));
+        done = span.range.end;
     }
-    redacted.push_str(text.get(done..).unwrap_or(""));
+    redacted.push_str(&text[done..]);
     Redaction { text: redacted, findings }
 }
 
-/// Bytes as letters `a` to `p`: hexadecimal digits could happen to spell a card number.
-fn letters(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(b'a' + nibble)).collect()
+#[cfg(test)]
+fn finding(entity: Entity, start: usize, end: usize, score: f64) -> Finding {
+    Finding { entity, start, end, score }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use homeostat_quality::SubjectHmac;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{ComplianceVerdict, Entity, Recognizers, SubjectKey, email};
+use crate::shape::email;
+use crate::{ComplianceVerdict, Entity, Recognizers, SubjectKey};
 
 /// A secret planted in training data to see whether a model gives it away.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,17 +18,33 @@
 //! ```
 
 mod anonymize;
-mod card;
+mod catalog;
+mod check;
 mod compliance;
-mod email;
+mod engine;
 mod entity;
 mod leak;
+mod lists;
+mod names;
+mod phone;
+mod prf;
 mod recognize;
+mod recognizer;
+mod shape;
+mod stream;
 mod subject;
+mod text;
 
-pub use anonymize::{Anonymizer, Redaction, redact};
+pub use anonymize::{
+    Anonymization, AnonymizationError, AnonymizationSpec, Anonymized, Anonymizer, EntityOperatorSpec, KeyId, KeyRing,
+    KeyRingError, Mask, Opened, Operator, OperatorSpec, Redaction, Refusal, Replacement, Scope, TokenError,
+    format_decrypt, format_encrypt, is_reserved, open_token, open_tokens, pseudonym, redact, seal_token,
+};
 pub use compliance::{CompliancePolicy, ComplianceVerdict, EntityCount, EntityRule, ScanReport, scan, verdict};
-pub use entity::{Entity, Finding, UnknownEntity};
+pub use entity::{CustomEntity, CustomEntityError, Entity, Finding, UnknownEntity};
 pub use leak::{Canary, LeakProbe, LeakReport, leak_probes, leak_verdict, leaked};
-pub use recognize::Recognizers;
-pub use subject::SubjectKey;
+pub use names::NamedEntities;
+pub use recognize::{DenyListError, MinimumError, Recognizers};
+pub use recognizer::{CustomRecognizer, CustomRecognizerError};
+pub use stream::StreamRedactor;
+pub use subject::{Candidate, SealedError, SubjectDataKey, SubjectKey, SubjectKeyRing, SubjectRingError};

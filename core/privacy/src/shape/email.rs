@@ -4,34 +4,26 @@
 //! what people write: characters that separate things in URLs and queries (`= / ? & {`) end a local part. Quoted local
 //! parts and address literals (`x@[1.2.3.4]`) are not looked for.
 
-use crate::{Entity, Finding};
+use crate::shape::domain;
 
 /// Longest local part (RFC 5321, 4.5.3.1.1) and longest domain (4.5.3.1.2), in characters.
 const LOCAL: usize = 64;
 const DOMAIN: usize = 253;
 const LABEL: usize = 63;
 
-/// Endings that are files, not domains: `icon@2x.png`.
-const FILES: [&str; 17] = [
-    "png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "json", "html", "htm", "php", "exe", "dll", "pdf", "txt",
-    "gz",
-];
-
-pub(crate) fn find(text: &str, findings: &mut Vec<Finding>) {
-    for (at, sign) in text.char_indices().filter(|(_, c)| is_at(*c)) {
-        let Some(start) = local_start(&text[..at]) else { continue };
-        let after = at + sign.len_utf8();
-        let Some(length) = domain_length(&text[after..]) else { continue };
-        findings.push(Finding { entity: Entity::EmailAddress, start, end: after + length, score: 1.0 });
-    }
+/// The address around the at sign at `at`, looked for behind `from`.
+pub(crate) fn around(text: &str, from: usize, at: usize) -> Option<(usize, usize)> {
+    let sign = text.get(at..)?.chars().next().filter(|c| is_at(*c))?;
+    let start = from + local_start(text.get(from..at)?)?;
+    let after = at + sign.len_utf8();
+    Some((start, after + domain_length(text.get(after..)?)?))
 }
 
 /// The local part of `text` when all of it is one address.
 pub(crate) fn local_part(text: &str) -> Option<&str> {
-    let mut findings = Vec::new();
-    find(text, &mut findings);
-    let whole = findings.iter().any(|finding| finding.start == 0 && finding.end == text.len());
-    if whole { text.split(is_at).next() } else { None }
+    let at = text.find(is_at)?;
+    let whole = around(text, 0, at) == Some((0, text.len()));
+    if whole { text.get(..at) } else { None }
 }
 
 /// Where the local part that ends `before` starts.
@@ -102,17 +94,7 @@ fn is_domain(domain: &str) -> bool {
         labels += 1;
         last = label;
     }
-    labels >= 2 && is_top_level(last)
-}
-
-fn is_top_level(label: &str) -> bool {
-    let lower = label.to_lowercase();
-    if let Some(encoded) = lower.strip_prefix("xn--") {
-        return !encoded.is_empty() && encoded.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    }
-    lower.chars().count() >= 2
-        && lower.chars().all(|c| is_word(c) && !c.is_numeric())
-        && !FILES.contains(&lower.as_str())
+    labels >= 2 && domain::is_top_level(last)
 }
 
 fn is_at(c: char) -> bool {
@@ -143,9 +125,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<&str> {
-        let mut findings = Vec::new();
-        find(text, &mut findings);
-        findings.iter().map(|finding| finding.of(text)).collect()
+        text.char_indices().filter_map(|(at, _)| around(text, 0, at)).map(|(start, end)| &text[start..end]).collect()
     }
 
     #[test]
