@@ -14,7 +14,9 @@ use crate::host;
 use crate::keys::Keys;
 
 /// Runs the controller with its dashboard, against a cluster's API or an embedded one.
-pub(crate) async fn run(args: ControllerArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(mut args: ControllerArgs) -> anyhow::Result<()> {
+    // What is printed is typed elsewhere, too.
+    args.data = std::path::absolute(&args.data).context("--data is no path")?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
     std::fs::create_dir_all(&args.data).with_context(|| format!("--data: {} cannot be made", args.data.display()))?;

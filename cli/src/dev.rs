@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use anyhow::Context;
 use homeostat_agent::{GpuBackend, NodeConfig, SimulatedGpus, Timing};
 use homeostat_controller::Pace;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,7 +11,9 @@ use crate::args::{DevArgs, Gpu};
 use crate::host::{Host, HostConfig, receivers};
 
 /// Runs everything on this machine until it is told to stop.
-pub(crate) async fn run(args: DevArgs) -> anyhow::Result<()> {
+pub(crate) async fn run(mut args: DevArgs) -> anyhow::Result<()> {
+    // What is printed is typed elsewhere, too.
+    args.data = std::path::absolute(&args.data).context("--data is no path")?;
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
     let config = HostConfig {

@@ -27,11 +27,21 @@ impl Dev {
     /// # Errors
     /// When it ends instead (with what it said), or takes longer than `deadline`.
     pub async fn start(program: &Path, data: &Path, deadline: Duration) -> anyhow::Result<Self> {
-        let mut process = command(program, data, &[])
+        Self::spawn(command(program, data, &[]), &data.with_extension("log"), deadline).await
+    }
+
+    /// Starts it by a command of the caller's, its log in the given file, and returns once it has printed where everything is.
+    ///
+    /// # Errors
+    /// When it ends instead (with what it said), or takes longer than `deadline`.
+    pub async fn spawn(mut command: Command, log: &Path, deadline: Duration) -> anyhow::Result<Self> {
+        let mut process = command
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(std::fs::File::create(data.with_extension("log"))?)
+            .stderr(std::fs::File::create(log)?)
+            .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("{} does not start", program.display()))?;
+            .with_context(|| format!("{command:?} does not start"))?;
         let mut lines = BufReader::new(process.stdout.take().context("no standard output")?).lines();
         let mut found: Vec<String> = Vec::new();
         let reading = async {
@@ -46,7 +56,7 @@ impl Dev {
         };
         let ready = tokio::time::timeout(deadline, reading).await;
         if !matches!(ready, Ok(Ok(true))) {
-            let log = std::fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+            let log = std::fs::read_to_string(log).unwrap_or_default();
             bail!("homeostat dev is not ready after {} s: {found:?} {log}", deadline.as_secs());
         }
         // Whatever it prints later must have somewhere to go.
@@ -106,4 +116,22 @@ pub fn children(parent: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().flatten();
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
     lists.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<u32>>()).collect()
+}
+
+/// Kills every process whose command line names a folder of the test's own, and gives those command lines: a part that was
+/// killed itself could not end its engines.
+#[must_use]
+pub fn end_all_of(folder: &Path) -> Vec<String> {
+    let folder = folder.display().to_string();
+    let mut ended = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&folder) {
+            let _ = kill(Pid::from_raw(id), Signal::SIGKILL);
+            ended.push(line);
+        }
+    }
+    ended
 }

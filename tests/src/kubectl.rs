@@ -23,13 +23,7 @@ impl Kubectl {
     /// # Errors
     /// When no temporary folder can be made.
     pub fn find(kubeconfig: &Path) -> anyhow::Result<Option<Self>> {
-        let system = found::program("kubectl").map(|program| (program, Vec::new()));
-        let ours = || controlplane::program().map(|program| (program, vec!["kubectl".to_string()]));
-        let Some((program, leading)) =
-            found::or_skip("kubectl", "put it into the PATH, or install Go", system.or_else(ours))
-        else {
-            return Ok(None);
-        };
+        let Some((program, leading)) = program() else { return Ok(None) };
         Ok(Some(Self { program, leading, kubeconfig: kubeconfig.to_path_buf(), folder: tempfile::tempdir()? }))
     }
 
@@ -83,4 +77,24 @@ impl Kubectl {
         );
         Ok(String::from_utf8_lossy(&output.stderr).into_owned())
     }
+}
+
+/// The system's kubectl, else the control plane's program with the argument that makes it kubectl; `None` (after saying so)
+/// without either.
+fn program() -> Option<(PathBuf, Vec<String>)> {
+    let system = found::program("kubectl").map(|program| (program, Vec::new()));
+    let ours = || controlplane::program().map(|program| (program, vec!["kubectl".to_string()]));
+    found::or_skip("kubectl", "put it into the PATH, or install Go", system.or_else(ours))
+}
+
+/// Makes a program `kubectl` in a folder, for shells that have the folder in their PATH; false (after saying so) without one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put_into(folder: &Path) -> std::io::Result<bool> {
+    let Some((program, leading)) = program() else { return Ok(false) };
+    let file = folder.join("kubectl");
+    std::fs::write(&file, format!("#!/bin/sh\nexec '{}' {} \"$@\"\n", program.display(), leading.join(" ")))?;
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(true)
 }

@@ -7,6 +7,9 @@
 //! - [`services`]: PostgreSQL, Prometheus and Alertmanager on free ports and temporary folders.
 //! - [`homeostat`]: the program itself, as a child process.
 //! - [`supervised`]: a service that is killed and started again; [`processes`]: what runs on this machine.
+//! - [`demo`]: its demo, played to the end, and what that leaves behind.
+//! - [`readme`]: the commands that a README tells its reader to type.
+//! - [`objects`]: what is looked up in objects of the API.
 //! - [`chromium`]: pages as a browser shows them.
 //!
 //! It deliberately expects nothing of the product: that stands in `tests/tests/`. Whatever is started here
@@ -14,10 +17,13 @@
 
 pub mod chromium;
 pub mod controlplane;
+pub mod demo;
 pub mod found;
 pub mod homeostat;
 pub mod kubectl;
+pub mod objects;
 pub mod processes;
+pub mod readme;
 pub mod services;
 pub mod supervised;
 pub mod wait;

@@ -18,7 +18,7 @@ pub(super) const SCRIPT: Script = Script {
         Check::Servable,
     ],
     never: &[Check::Promoted, Check::Drained],
-    patience: seconds(300),
+    patience: seconds(600),
     linger: seconds(5),
     recovers: false,
 };

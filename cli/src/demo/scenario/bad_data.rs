@@ -17,7 +17,7 @@ pub(super) const SCRIPT: Script = Script {
         Check::Alert("RetrainingFailed"),
     ],
     never: &[Check::Canary, Check::Promoted, Check::Drained],
-    patience: seconds(300),
+    patience: seconds(600),
     linger: seconds(5),
     recovers: false,
 };

@@ -4,15 +4,15 @@ use super::{Check, Event, Fresh, Script, seconds};
 
 pub(super) const SCRIPT: Script = Script {
     name: "bad-gpu-both",
-    about: "both replicas answer worse and no GPU complains: no machine explains it, so the model is retrained",
+    about: "both replicas answer worse and no GPU complains: no machine explains it, so the model is retrained and replaced",
     nodes: 2,
     replicas: 2,
     fresh: Fresh::Feedback,
     onset: &[Event::Corrupt(0), Event::Corrupt(1)],
     canary_fault: None,
-    expects: &[Check::Alert("QualityDegraded"), Check::Cause("ModelDecay"), Check::Run],
+    expects: &[Check::Alert("QualityDegraded"), Check::Cause("ModelDecay"), Check::Run, Check::Promoted],
     never: &[Check::Drained],
-    patience: seconds(120),
+    patience: seconds(600),
     linger: seconds(0),
     recovers: false,
 };

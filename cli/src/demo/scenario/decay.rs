@@ -18,7 +18,7 @@ pub(super) const SCRIPT: Script = Script {
         Check::BaselineFrozen,
     ],
     never: &[Check::Drained, Check::Rejected, Check::RolledBack],
-    patience: seconds(300),
+    patience: seconds(600),
     linger: seconds(0),
     recovers: true,
 };

@@ -19,7 +19,7 @@ pub(super) const SCRIPT: Script = Script {
         Check::Alert("CandidateRejected"),
     ],
     never: &[Check::Canary, Check::Promoted, Check::Drained],
-    patience: seconds(300),
+    patience: seconds(600),
     linger: seconds(5),
     recovers: false,
 };
