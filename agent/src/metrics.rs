@@ -88,6 +88,11 @@ pub(crate) fn render(nodes: &[NodeFigures], counters: &Counters) -> String {
         ];
         page.line("homeostat_agent_gateway_requests_total", COUNTER, "Requests by outcome.", &labels, figure(*count));
     }
+    for (count, times) in &counters.guarded {
+        let labels = [("model", count.model.as_str()), ("side", count.side), ("entity", count.entity.as_str())];
+        let help = "Personal data that the guard saw.";
+        page.line("homeostat_agent_gateway_guard_findings_total", COUNTER, help, &labels, figure(*times));
+    }
     page.line("homeostat_agent_gateway_feedback_total", COUNTER, "Feedback taken.", &[], figure(counters.feedback));
     page.line("homeostat_agent_gateway_samples_total", COUNTER, "Samples kept.", &[], figure(counters.samples));
     page.line(

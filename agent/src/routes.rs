@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use homeostat_gateway::{Config, Route, Sampling, SliceRule, Target};
-use homeostat_privacy::{Entity, SubjectKey};
+use homeostat_gateway::{Config, Guard, GuardAction, Route, Sampling, SliceRule, Target};
+use homeostat_privacy::{Entity, Recognizers, SubjectKey};
 use homeostat_protocol as wire;
 use homeostat_quality::{ModelKey, Slice};
 
@@ -46,8 +46,9 @@ pub(crate) fn config(nodes: &[(&wire::DesiredState, &Engines)]) -> (Config, Vec<
                 None => {
                     let sampling = sampling(route, &mut problems);
                     let slices = slices(route, &mut problems);
+                    let guard = route.guard.as_ref().map(|guard| self::guard(guard, &route.model, &mut problems));
                     let served_name = route.served_name.clone();
-                    routes.insert(model.clone(), Route { model, served_name, targets, sampling, slices });
+                    routes.insert(model.clone(), Route { model, served_name, targets, sampling, slices, guard });
                 }
             }
         }
@@ -78,6 +79,28 @@ fn sampling(route: &wire::Route, problems: &mut Vec<String>) -> Sampling {
         Err(error) => {
             problems.push(format!("model {} keeps no samples: {error}; update the agent", route.model));
             Sampling::default()
+        }
+    }
+}
+
+/// What is not understood leaves a guard that cannot look: it lets nothing pass, unless the policy fails open.
+fn guard(guard: &wire::Guard, model: &str, problems: &mut Vec<String>) -> Guard {
+    let action = |text: &str| match text {
+        "Observe" => Some(GuardAction::Observe),
+        "Redact" => Some(GuardAction::Redact),
+        "Block" => Some(GuardAction::Block),
+        _ => None,
+    };
+    let entities: Result<Vec<Entity>, _> = guard.entities.iter().map(|entity| entity.parse()).collect();
+    match (action(&guard.input), action(&guard.output), entities) {
+        (Some(input), Some(output), Ok(entities)) => {
+            Guard { input, output, fails_open: guard.fails_open, recognizers: Some(Recognizers::new(&entities)) }
+        }
+        (input, output, _) => {
+            problems.push(format!("model {model}: the guard is not understood; update the agent"));
+            let input = input.unwrap_or(GuardAction::Block);
+            let output = output.unwrap_or(GuardAction::Block);
+            Guard { input, output, fails_open: guard.fails_open, recognizers: None }
         }
     }
 }
@@ -122,6 +145,7 @@ mod tests {
             targets: targets.collect(),
             sampling: Some(wire::Sampling { share: 2.0, entities: entities.iter().map(|e| (*e).into()).collect() }),
             slices: vec![wire::SliceRule { slice: "s".into(), pattern: "(".into() }],
+            guard: None,
         };
         wire::DesiredState { routes: vec![route], window_ms: 1500, ..wire::DesiredState::default() }
     }
@@ -142,6 +166,23 @@ mod tests {
             .collect();
         assert_eq!(serving, [("a/0", true), ("b/0", false), ("c/0", false)]);
         assert_eq!(config.window, Duration::from_millis(1500));
+    }
+
+    #[test]
+    fn a_guard_that_is_not_understood_cannot_look() {
+        let wire = |entity: &str, output: &str| wire::Guard {
+            input: "Observe".into(),
+            output: output.into(),
+            fails_open: false,
+            entities: vec![entity.into()],
+        };
+        let mut problems = Vec::new();
+        let good = guard(&wire("EMAIL_ADDRESS", "Redact"), "ml/atlas", &mut problems);
+        assert!(good.recognizers.is_some() && good.output == GuardAction::Redact && problems.is_empty());
+        for bad in [wire("RETINA_SCAN", "Redact"), wire("EMAIL_ADDRESS", "Ask")] {
+            assert!(guard(&bad, "ml/atlas", &mut problems).recognizers.is_none());
+        }
+        assert_eq!(problems.len(), 2);
     }
 
     #[test]

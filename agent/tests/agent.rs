@@ -35,6 +35,7 @@ async fn it_joins_serves_probes_and_reports() {
             targets: vec![Target { version: "atlas-v1".into(), replica: "node-a/0".into(), weight: 1 }],
             sampling: Some(Sampling { share: 1.0, entities: vec!["EMAIL_ADDRESS".into()] }),
             slices: Vec::new(),
+            guard: None,
         }];
         desired.probes = vec![Probe {
             model: "ml/atlas".into(),

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use homeostat_crds::compliance::{GuardAction, GuardFailure, GuardSpec};
 use homeostat_crds::model_version::{Adapter, Assignment};
 use homeostat_crds::{CompliancePolicy, Model, ModelVersion};
-use homeostat_protocol::{DesiredState, Engine, Probe, Route, Sampling, SliceRule, Target, Work};
+use homeostat_protocol::{DesiredState, Engine, Guard, Probe, Route, Sampling, SliceRule, Target, Work};
 use homeostat_quality::ModelKey;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
@@ -102,6 +103,7 @@ struct Served {
     versions: Vec<Arc<ModelVersion>>,
     evaluation: Option<String>,
     entities: Vec<String>,
+    guard: Option<GuardSpec>,
 }
 
 async fn models(ctx: &Context) -> Result<Vec<Served>, ReconcileError> {
@@ -122,18 +124,37 @@ async fn models(ctx: &Context) -> Result<Vec<Served>, ReconcileError> {
             .collect();
         versions.sort_by_key(|version| version.name_any());
         let evaluation = evaluation::of(&model, ctx).await?.ok().flatten().map(|evaluation| evaluation.digest);
-        let entities = entities(&model, &namespace, ctx);
-        served.push(Served { key: ModelKey::new(namespace, name), model, parsed, versions, evaluation, entities });
+        let policy = compliance(&model, &namespace, ctx);
+        let entities = entities(policy.as_deref());
+        let guard = match policy {
+            Some(policy) => policy.spec.gateway.clone(),
+            // A policy that is named and gone: nobody knows what it asked for, so all that is known is taken out.
+            None if model.spec.compliance_policy_ref.is_some() => {
+                Some(GuardSpec { input: GuardAction::Redact, output: GuardAction::Redact, ..GuardSpec::default() })
+            }
+            None => None,
+        };
+        served.push(Served {
+            key: ModelKey::new(namespace, name),
+            model,
+            parsed,
+            versions,
+            evaluation,
+            entities,
+            guard,
+        });
     }
     Ok(served)
 }
 
+fn compliance(model: &Model, namespace: &str, ctx: &Context) -> Option<Arc<CompliancePolicy>> {
+    let reference = model.spec.compliance_policy_ref.as_ref()?;
+    ctx.stores.compliance_policies.get(&ObjectRef::<CompliancePolicy>::new(&reference.name).within(namespace))
+}
+
 /// What is redacted before anything leaves an agent: what the policy names, and everything that is known without one.
-fn entities(model: &Model, namespace: &str, ctx: &Context) -> Vec<String> {
-    let policy = model.spec.compliance_policy_ref.as_ref().and_then(|reference| {
-        ctx.stores.compliance_policies.get(&ObjectRef::<CompliancePolicy>::new(&reference.name).within(namespace))
-    });
-    match policy.and_then(|policy| compliance_policy::parse(&policy).ok()) {
+fn entities(policy: Option<&CompliancePolicy>) -> Vec<String> {
+    match policy.and_then(|policy| compliance_policy::parse(policy).ok()) {
         Some(rules) => rules.iter().map(|(entity, _)| entity.as_str().to_string()).collect(),
         None => homeostat_privacy::Entity::ALL.iter().map(|entity| entity.as_str().to_string()).collect(),
     }
@@ -185,6 +206,12 @@ impl Served {
                 .iter()
                 .map(|rule| SliceRule { slice: rule.name.clone(), pattern: rule.pattern.clone() })
                 .collect(),
+            guard: self.guard.as_ref().map(|guard| Guard {
+                input: guard.input.as_str().to_string(),
+                output: guard.output.as_str().to_string(),
+                fails_open: guard.failure == GuardFailure::Open,
+                entities: self.entities.clone(),
+            }),
         });
     }
 

@@ -39,6 +39,58 @@ pub struct CompliancePolicySpec {
     /// How many secrets of the training data a version may give away when asked for them.
     #[serde(default)]
     pub maximum_leaks: u64,
+    /// What the gateway does about personal data while it passes; without it nothing that passes is looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<GuardSpec>,
+}
+
+/// What the gateway does about the policy's entities in questions and answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GuardSpec {
+    /// In what users ask.
+    #[serde(default)]
+    pub input: GuardAction,
+    /// In what the model answers. Streams are held back by up to a line for it.
+    #[serde(default)]
+    pub output: GuardAction,
+    /// What happens to what cannot be looked at: images, token ids, an answer in a form that is not understood.
+    #[serde(default)]
+    pub failure: GuardFailure,
+}
+
+/// What is done about a finding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GuardAction {
+    /// It is counted.
+    #[default]
+    Observe,
+    /// `<ENTITY>` stands in its place.
+    Redact,
+    /// The request is refused, or the answer ends.
+    Block,
+}
+
+impl GuardAction {
+    /// The name in manifests.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Observe => "Observe",
+            Self::Redact => "Redact",
+            Self::Block => "Block",
+        }
+    }
+}
+
+/// What happens to what cannot be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum GuardFailure {
+    /// It is refused.
+    #[default]
+    Closed,
+    /// It passes.
+    Open,
 }
 
 fn default_entities() -> Vec<EntityRule> {

@@ -14,17 +14,18 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use homeostat_clock::UtcMillis;
 use homeostat_privacy::{Anonymizer, Recognizers, SubjectKey, redact};
-use homeostat_quality::{Sample, SampleOrigin, Source};
+use homeostat_quality::{Sample, SampleOrigin, Source, descriptors};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rand::Rng as _;
 use serde_json::Value;
 
 use crate::events::{self, EventReader};
 use crate::gateway::{InFlight, MOST_BODY};
+use crate::guard::{Found, StreamGuard};
 use crate::problem::Problem;
 use crate::recent::Answered;
 use crate::request::{CompletionRequest, Endpoint};
-use crate::{Gateway, Route, Subject, Target, routing};
+use crate::{Gateway, Guard, Route, Subject, Target, routing};
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const VERSION: HeaderName = HeaderName::from_static("x-homeostat-version");
@@ -61,9 +62,13 @@ async fn route(
     id: &str,
     at: UtcMillis,
 ) -> Result<Response, Problem> {
-    let request = CompletionRequest::parse(endpoint, body)?;
+    let mut request = CompletionRequest::parse(endpoint, body)?;
     let config = gateway.config();
     let route = routing::find(&config, &request.model)?;
+    if let Some(guard) = &route.guard {
+        let found = guard.request(&mut request.body)?;
+        gateway.count_guarded(&route.model, "input", &found);
+    }
     let (order, sampled) = {
         let mut rng = gateway.rng();
         let order = routing::order(route, &mut *rng);
@@ -73,7 +78,7 @@ async fn route(
         let exchange = Exchange::start(gateway, route, target, &request, id, at, sampled, config.subject_key.clone());
         match send(gateway, endpoint, target, &request, config.limits.timeout).await {
             Ok(response) if request.stream && response.status().is_success() => {
-                return Ok(stream(exchange, response, config.limits.timeout));
+                return stream(exchange, response, config.limits.timeout);
             }
             Ok(response) => return whole(exchange, response, config.limits.timeout).await,
             Err(SendError::Timeout) => {
@@ -139,7 +144,20 @@ async fn whole(exchange: Exchange, response: reqwest::Response, timeout: Duratio
         let text = events::text(&value).unwrap_or_default();
         let latency = exchange.started.elapsed();
         let speed = events::tokens(&value).map(|tokens| per_second(tokens, latency));
-        exchange.answered(text, None, speed);
+        let Some(guard) = exchange.guard.clone() else {
+            exchange.answered(text, None, speed, None);
+            return Ok((status, headers, body).into_response());
+        };
+        return match guard.answer(&body) {
+            Ok((passed, found)) => {
+                exchange.answered(text, None, speed, Some(&found));
+                Ok((status, headers, passed).into_response())
+            }
+            Err(problem) => {
+                exchange.blocked();
+                Err(problem)
+            }
+        };
     } else if status.is_client_error() {
         exchange.refused();
     } else {
@@ -148,9 +166,11 @@ async fn whole(exchange: Exchange, response: reqwest::Response, timeout: Duratio
     Ok((status, headers, body).into_response())
 }
 
-fn stream(exchange: Exchange, response: reqwest::Response, timeout: Duration) -> Response {
+fn stream(exchange: Exchange, response: reqwest::Response, timeout: Duration) -> Result<Response, Problem> {
     let headers = passed_on(response.headers(), &exchange);
+    let guard = exchange.guard.as_ref().map(StreamGuard::new).transpose()?;
     let passing = Passing {
+        guard,
         parts: response.bytes_stream().boxed(),
         exchange: Some(exchange),
         events: EventReader::default(),
@@ -162,12 +182,13 @@ fn stream(exchange: Exchange, response: reqwest::Response, timeout: Duration) ->
         let part = passing.next().await?;
         Some((Ok::<Bytes, std::convert::Infallible>(part), passing))
     }));
-    (StatusCode::OK, headers, body).into_response()
+    Ok((StatusCode::OK, headers, body).into_response())
 }
 
 /// A stream on its way through. Dropped with the client's connection, and the engine's with it.
 struct Passing {
     parts: BoxStream<'static, reqwest::Result<Bytes>>,
+    guard: Option<StreamGuard>,
     // Taken when the end has been measured.
     exchange: Option<Exchange>,
     events: EventReader,
@@ -178,6 +199,16 @@ struct Passing {
 
 impl Passing {
     async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let part = self.part().await?;
+            // What the guard holds back whole comes later.
+            if !part.is_empty() {
+                return Some(part);
+            }
+        }
+    }
+
+    async fn part(&mut self) -> Option<Bytes> {
         let started = self.exchange.as_ref()?.started;
         let problem = match tokio::time::timeout(self.timeout, self.parts.next()).await {
             Ok(Some(Ok(part))) => {
@@ -186,7 +217,16 @@ impl Passing {
                     self.first.get_or_insert(now);
                     self.last = Some(now);
                 }
-                return Some(part);
+                return Some(match self.guard.as_mut().map(|guard| guard.feed(&part)) {
+                    None => part,
+                    Some(Ok(passed)) => Bytes::from(passed),
+                    Some(Err(problem)) => {
+                        if let Some(exchange) = self.exchange.take() {
+                            exchange.blocked();
+                        }
+                        Bytes::from(format!("data: {}\n\n", problem.body()))
+                    }
+                });
             }
             Ok(None) if self.events.done && !self.events.error => {
                 self.answered();
@@ -211,7 +251,8 @@ impl Passing {
             (Some(first), Some(last)) if tokens > 1 => Some(per_second(tokens - 1, last - first)),
             _ => None,
         };
-        exchange.answered(&self.events.text, self.first, speed);
+        let found = self.guard.as_ref().map(StreamGuard::found);
+        exchange.answered(&self.events.text, self.first, speed, found.as_ref());
     }
 }
 
@@ -226,6 +267,7 @@ struct Exchange {
     sampled: bool,
     recognizers: Recognizers,
     subject_key: Option<SubjectKey>,
+    guard: Option<Guard>,
     _in_flight: InFlight,
 }
 
@@ -255,6 +297,7 @@ impl Exchange {
             sampled,
             recognizers: Recognizers::new(&route.sampling.entities),
             subject_key: subject_key.filter(|_| route.sampling.keep),
+            guard: route.guard.clone(),
             _in_flight: gateway.enter(&target.replica),
             gateway: gateway.clone(),
         }
@@ -269,8 +312,39 @@ impl Exchange {
         self.gateway.count(&self.subject, "refused");
     }
 
-    fn answered(self, text: &str, first: Option<Duration>, speed: Option<f64>) {
+    /// The engine has done its work, and the guard lets nothing of it through.
+    fn blocked(self) {
+        self.gateway.observe(&self.subject, Source::Traffic, &[("error_rate", 0.0), ("pii_leakage_rate", 1.0)]);
+        self.gateway.count(&self.subject, "blocked");
+    }
+
+    /// What a sampled answer says of itself, without a reference.
+    #[expect(clippy::cast_precision_loss, reason = "characters of one answer stay far below 2^53")]
+    fn described(&self, text: &str) {
+        let text = clipped(text, LONGEST_TEXT);
+        let found = descriptors::describe(text);
+        let share = |flag: bool| f64::from(u8::from(flag));
+        let mut values = vec![
+            ("answer_length", found.characters as f64),
+            ("refusal_rate", share(found.refusal)),
+            ("repetition", found.repetition.unwrap_or(f64::NAN)),
+            ("toxic_fraction", share(found.toxic)),
+        ];
+        // The guard has counted already.
+        if self.guard.is_none() && !self.recognizers.entities().is_empty() {
+            values.push(("pii_leakage_rate", share(!self.recognizers.find(text).is_empty())));
+        }
+        self.gateway.observe(&self.subject, Source::Traffic, &values);
+    }
+
+    /// `found` is what the guard saw, if there is one.
+    fn answered(self, text: &str, first: Option<Duration>, speed: Option<f64>, found: Option<&Found>) {
         let missing = f64::NAN;
+        if let Some(found) = found {
+            self.gateway.count_guarded(&self.subject.model, "output", found);
+            let leak = f64::from(u8::from(!found.is_empty()));
+            self.gateway.observe(&self.subject, Source::Traffic, &[("pii_leakage_rate", leak)]);
+        }
         self.gateway.observe(
             &self.subject,
             Source::Traffic,
@@ -282,6 +356,9 @@ impl Exchange {
             ],
         );
         self.gateway.count(&self.subject, "ok");
+        if self.sampled {
+            self.described(text);
+        }
         let Some(key) = &self.subject_key else { return };
         let text = clipped(text, LONGEST_TEXT);
         let prompt = redact(clipped(&self.message, LONGEST_TEXT), &self.recognizers, &Anonymizer::Replace);

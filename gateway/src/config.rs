@@ -5,6 +5,8 @@ use homeostat_privacy::{Entity, SubjectKey};
 use homeostat_quality::{ModelKey, Slice};
 use regex::Regex;
 
+use crate::Guard;
+
 /// Everything the gateway needs to know; replaced as a whole by [`crate::Gateway::configure`].
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -60,6 +62,8 @@ pub struct Route {
     pub sampling: Sampling,
     /// The first rule that matches gives a request's slice.
     pub slices: Vec<SliceRule>,
+    /// What happens to personal data that passes; `None`: nothing is looked at.
+    pub guard: Option<Guard>,
 }
 
 /// One running copy of one version.

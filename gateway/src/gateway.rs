@@ -7,11 +7,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 use futures::future::BoxFuture;
 use homeostat_clock::{Clock, Rng, Seed, UtcMillis};
-use homeostat_quality::{Sample, Source, Window};
+use homeostat_quality::{ModelKey, Sample, Source, Window};
 use rand::Rng as _;
 
+use crate::guard::Found;
 use crate::recent::Recent;
-use crate::{Config, Counters, Meter, RequestCount, Subject, completions, feedback, models};
+use crate::{Config, Counters, GuardCount, Meter, RequestCount, Subject, completions, feedback, models};
 
 /// Largest request body in bytes.
 pub(crate) const MOST_BODY: usize = 4 * 1024 * 1024;
@@ -182,6 +183,14 @@ impl Gateway {
             outcome,
         };
         *lock(&self.shared.counters).requests.entry(key).or_default() += 1;
+    }
+
+    pub(crate) fn count_guarded(&self, model: &ModelKey, side: &'static str, found: &Found) {
+        let mut counters = lock(&self.shared.counters);
+        for (entity, times) in found {
+            let key = GuardCount { model: model.to_string(), side, entity: *entity };
+            *counters.guarded.entry(key).or_default() += times;
+        }
     }
 
     pub(crate) fn count_feedback(&self) {

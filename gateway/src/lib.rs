@@ -17,6 +17,7 @@ mod counters;
 mod events;
 mod feedback;
 mod gateway;
+mod guard;
 mod meter;
 mod models;
 mod problem;
@@ -25,6 +26,7 @@ mod request;
 mod routing;
 
 pub use config::{Config, Limits, Route, Sampling, SliceRule, Target};
-pub use counters::{Counters, RequestCount};
+pub use counters::{Counters, GuardCount, RequestCount};
 pub use gateway::{Gateway, GatewayError, Keeping, Sink};
+pub use guard::{Guard, GuardAction};
 pub use meter::{Meter, Subject};

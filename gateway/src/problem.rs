@@ -22,6 +22,14 @@ pub(crate) enum Problem {
     Timeout,
     #[error("the model's answer broke off: try again")]
     Broken,
+    #[error("the request holds personal data ({0}), which this model's policy does not let through: take it out")]
+    PersonalData(String),
+    #[error("the answer held personal data, which this model's policy does not let through")]
+    PersonalDataInAnswer,
+    #[error(
+        "this model's policy for personal data cannot be carried out here, so nothing is let through: tell its operator"
+    )]
+    Unguarded,
     #[error("a valid feedback key is needed: send \"Authorization: Bearer KEY\"")]
     Unauthorized,
     #[error("no recent request has the id {0:?}: feedback is taken for ten minutes after an answer, once")]
@@ -42,6 +50,9 @@ impl Problem {
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "model_unavailable"),
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "server_error", "timeout"),
             Self::Broken => (StatusCode::BAD_GATEWAY, "server_error", "upstream_error"),
+            Self::PersonalData(_) => (StatusCode::BAD_REQUEST, "invalid_request_error", "personal_data"),
+            Self::PersonalDataInAnswer => (StatusCode::FORBIDDEN, "invalid_request_error", "personal_data_in_answer"),
+            Self::Unguarded => (StatusCode::SERVICE_UNAVAILABLE, "server_error", "policy_unavailable"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "authentication_error", "invalid_feedback_key"),
             Self::UnknownRequest(_) => (StatusCode::NOT_FOUND, "invalid_request_error", "request_not_found"),
             Self::AlreadyGiven(_) => (StatusCode::CONFLICT, "invalid_request_error", "feedback_exists"),

@@ -26,7 +26,7 @@ pub(crate) struct CompletionRequest {
     pub(crate) stream: bool,
     /// The last user message, or the prompt.
     pub(crate) message: String,
-    body: Map<String, Value>,
+    pub(crate) body: Map<String, Value>,
 }
 
 impl CompletionRequest {

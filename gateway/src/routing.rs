@@ -66,6 +66,7 @@ mod tests {
             targets,
             sampling: crate::Sampling::default(),
             slices: Vec::new(),
+            guard: None,
         }
     }
 

@@ -15,8 +15,10 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use futures::StreamExt;
 use homeostat_clock::{ManualClock, Seed, UtcMillis};
-use homeostat_gateway::{Config, Gateway, Keeping, Limits, Route, Sampling, Sink, SliceRule, Target};
-use homeostat_privacy::{Entity, SubjectKey};
+use homeostat_gateway::{
+    Config, Gateway, Guard, GuardAction, Keeping, Limits, Route, Sampling, Sink, SliceRule, Target,
+};
+use homeostat_privacy::{Entity, Recognizers, SubjectKey};
 use homeostat_quality::{ModelKey, Sample, SampleOrigin, Sketch, Slice, Source, Window};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -89,6 +91,10 @@ fn target(version: &str, replica: &str, weight: u32, url: &str) -> Target {
 }
 
 async fn world(targets: Vec<Target>, share: f64) -> World {
+    world_of(targets, share, None).await
+}
+
+async fn world_of(targets: Vec<Target>, share: f64, guard: Option<Guard>) -> World {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kept = Arc::new(Kept::default());
     let clock = Arc::new(ManualClock::at(UtcMillis(1_000_000)));
@@ -103,6 +109,7 @@ async fn world(targets: Vec<Target>, share: f64) -> World {
                 slice: Slice::new("currency"),
                 pattern: regex::Regex::new("(?i)currency").unwrap(),
             }],
+            guard,
         }],
         feedback_keys: [("team".to_string(), hex::encode(Sha256::digest(KEY)))].into(),
         window: Duration::from_secs(10),
@@ -342,4 +349,36 @@ async fn a_client_that_leaves_frees_the_engine_and_counts_as_nothing() {
     until("nothing in flight", || world.gateway.in_flight("a/0") == 0).await;
     world.close_windows();
     assert_eq!(world.kept.mean("atlas-v1", Source::Traffic, "error_rate"), None);
+}
+
+fn guard(output: GuardAction) -> Guard {
+    let recognizers = Some(Recognizers::new(&[Entity::EmailAddress]));
+    Guard { input: GuardAction::Redact, output, fails_open: false, recognizers }
+}
+
+#[tokio::test]
+async fn personal_data_does_not_pass_a_guard_that_redacts() {
+    let (url, _) = engine().await;
+    let world = world_of(vec![target("atlas-v1", "a/0", 1, &url)], 0.0, Some(guard(GuardAction::Redact))).await;
+    let whole: Value = world.ask("whole", false).await.json().await.unwrap();
+    assert_eq!(whole["choices"][0]["message"]["content"], "atlas-v1 <EMAIL_ADDRESS>");
+    let stream = world.ask("stream it", true).await.text().await.unwrap();
+    assert!(stream.contains("<EMAIL_ADDRESS>") && !stream.contains("example.org"), "{stream}");
+    assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
+    world.close_windows();
+    assert_eq!(world.kept.mean("atlas-v1", Source::Traffic, "pii_leakage_rate"), Some((1.0, 2)));
+    let counted = world.gateway.counters().guarded;
+    assert_eq!(counted.values().sum::<u64>(), 2, "{counted:?}");
+}
+
+#[tokio::test]
+async fn a_guard_that_blocks_ends_the_answer_and_blames_no_engine() {
+    let (url, _) = engine().await;
+    let world = world_of(vec![target("atlas-v1", "a/0", 1, &url)], 0.0, Some(guard(GuardAction::Block))).await;
+    let whole = world.ask("whole", false).await;
+    assert_eq!(whole.status(), 403);
+    let stream = world.ask("stream it", true).await.text().await.unwrap();
+    assert!(stream.contains("personal_data_in_answer") && !stream.contains("example.org"), "{stream}");
+    world.close_windows();
+    assert_eq!(world.kept.mean("atlas-v1", Source::Traffic, "error_rate"), Some((0.0, 2)));
 }

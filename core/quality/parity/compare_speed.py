@@ -3,7 +3,7 @@
     python parity/compare_speed.py [PAIRS]
 
 Sets up a virtual environment with the versions of requirements.txt (in the system's folder for temporary files, or where SPEED_VENV says; an existing
-one is used as it is), builds examples/speed.rs and prints a table: metric, items per second of both, ratio, and the mean score of both, which
+one is used as it is), builds examples/quality_speed.rs and prints a table: metric, items per second of both, ratio, and the mean score of both, which
 have to agree. Texts are drawn from a seed: sentences of 8 to 30 words for the sentence metrics, and each reference a disturbed copy.
 """
 import json
@@ -82,14 +82,14 @@ def main():
     if not os.path.exists(python):
         venv.create(ENVIRONMENT, with_pip=True)
         run(python, "-m", "pip", "install", "--quiet", "-r", os.path.join(HERE, "requirements.txt"))
-    run("cargo", "build", "--quiet", "--release", "-p", "homeostat-quality", "--example", "speed")
+    run("cargo", "build", "--quiet", "--release", "-p", "homeostat-quality", "--example", "quality_speed")
     target = os.environ.get("CARGO_TARGET_DIR") or os.path.join(WORKSPACE, "target")
     with tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8") as file:
         for pair in texts(count):
             file.write(json.dumps(pair) + "\n")
         file.flush()
         theirs = table(run(python, "-c", REFERENCE, file.name))
-        ours = table(run(os.path.join(target, "release", "examples", "speed"), file.name))
+        ours = table(run(os.path.join(target, "release", "examples", "quality_speed"), file.name))
     print("%-8s %14s %14s %8s   %s" % ("metric", "reference/s", "ours/s", "ratio", "mean scores"))
     for name, (speed, mean) in theirs.items():
         print("%-8s %14.0f %14.0f %7.0fx   %.6f %.6f%s" % (

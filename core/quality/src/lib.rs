@@ -10,6 +10,7 @@
 mod bins;
 mod bootstrap;
 mod counters;
+pub mod descriptors;
 mod distribution;
 pub mod diversity;
 mod evaluation;

@@ -27,6 +27,8 @@ pub enum Unit {
     BitsPerByte,
     /// Tokens per second.
     TokensPerSecond,
+    /// Characters (Unicode code points).
+    Characters,
     /// Percentage points: scores that their references give from 0 to 100.
     Points,
 }
@@ -41,6 +43,7 @@ impl Unit {
             Self::Seconds => format!("{value:.1}s"),
             Self::BitsPerByte => format!("{value:.3} bit/B"),
             Self::TokensPerSecond => format!("{value:.0} tok/s"),
+            Self::Characters => format!("{value:.0} characters"),
             Self::Points => format!("{value:.1}"),
         }
     }
@@ -192,6 +195,28 @@ pub const METRICS: &[Metric] = &[
         true,
         "Quality lost at the worst small change of the input (HELM); less is better.",
     ),
+    ratio(
+        "refusal_rate",
+        Direction::Down,
+        true,
+        "Share of sampled answers that begin as refusals do; needs no reference.",
+    ),
+    ratio(
+        "repetition",
+        Direction::Down,
+        true,
+        "Share of an answer's runs of four words that repeat; needs no reference.",
+    ),
+    Metric {
+        name: "answer_length",
+        stored: "answer_length",
+        statistic: Statistic::Mean,
+        unit: Unit::Characters,
+        direction: Direction::Up,
+        range: (0.0, INF),
+        quality: false,
+        help: "Mean length of sampled answers; answers that shrink to nothing are a sign.",
+    },
     ratio("error_rate", Direction::Down, false, "Share of requests that failed in the engine or timed out."),
     seconds("ttft_p50", "ttft", 0.5, "Median time to the first token."),
     seconds("ttft_p99", "ttft", 0.99, "99th percentile of the time to the first token."),
