@@ -8,6 +8,9 @@ use homeostat_engine::{ServeArgs, TrainArgs};
 use homeostat_protocol::ports;
 
 use crate::demo::DemoArgs;
+use crate::evaluate::EvaluateArgs;
+use crate::scan::ScanArgs;
+use crate::simulate::SimulateArgs;
 
 /// Keeps self-hosted language models at the quality that was declared for them.
 #[derive(Debug, Parser)]
@@ -51,6 +54,12 @@ pub enum Command {
     /// Look after the ledger
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Score a file of answers against references, by the whole evaluation matrix
+    Evaluate(EvaluateArgs),
+    /// Replay a history of metrics through a DecayPolicy: when would it have fired?
+    SimulatePolicy(SimulateArgs),
+    /// Find personal data in files: exit code 0 if there is none, 1 if there is, 2 if something could not be read
+    Scan(ScanArgs),
 }
 
 /// Commands of the embedded engine.
@@ -90,13 +99,13 @@ pub struct DevArgs {
     #[arg(long, value_name = "DIR", env = "HOMEOSTAT_DATA", default_value_os_t = default_data())]
     pub data: PathBuf,
     /// Port of the Kubernetes-style API
-    #[arg(long, value_name = "ADDRESS", default_value_t = loopback(ports::API))]
+    #[arg(long, value_name = "ADDRESS", env = "HOMEOSTAT_API_LISTEN", default_value_t = loopback(ports::API))]
     pub api_listen: SocketAddr,
     /// Port of the dashboard
-    #[arg(long, value_name = "ADDRESS", default_value_t = loopback(ports::WEB))]
+    #[arg(long, value_name = "ADDRESS", env = "HOMEOSTAT_WEB_LISTEN", default_value_t = loopback(ports::WEB))]
     pub web_listen: SocketAddr,
     /// Port of the gateway that users of models talk to
-    #[arg(long, value_name = "ADDRESS", default_value_t = loopback(ports::GATEWAY))]
+    #[arg(long, value_name = "ADDRESS", env = "HOMEOSTAT_GATEWAY_LISTEN", default_value_t = loopback(ports::GATEWAY))]
     pub gateway_listen: SocketAddr,
     /// Name of this machine's GpuNode
     #[arg(long, value_name = "NAME", default_value = "local")]

@@ -10,9 +10,12 @@ mod controller;
 mod crds;
 pub mod demo;
 mod dev;
+pub mod evaluate;
 pub mod host;
 mod keys;
 mod logs;
+pub mod scan;
+pub mod simulate;
 mod stage;
 mod why;
 
@@ -32,6 +35,9 @@ pub fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Engine(EngineCommand::Train(args)) => return exit_code(homeostat_engine::train(args)),
         Command::Engine(EngineCommand::Serve(args)) => homeostat_engine::serve(args).map_err(anyhow::Error::from),
+        Command::Scan(args) => return scan::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::SimulatePolicy(args) => simulate::run(&args),
         Command::Crds(args) => crds::run(&args),
         Command::Dev(args) => block_on(dev::run(args)),
         Command::Demo(args) => block_on(stage::run(args)),
