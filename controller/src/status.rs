@@ -116,7 +116,9 @@ where
 
 /// What a merge patch of a status changes, as in [`homeostat_crds::writers`]: conditions by their type.
 fn changed_fields<'a>(old: &'a Value, patch: &'a Value) -> impl Iterator<Item = String> + 'a {
-    let changes = patch.as_object().into_iter().flatten();
+    // A list that was not there and is empty says nothing: it is the default of a field that is another's.
+    let says = |(field, new): &(&String, &Value)| !old[field.as_str()].is_null() || **new != json!([]);
+    let changes = patch.as_object().into_iter().flatten().filter(says);
     changes.flat_map(|(field, new)| {
         if field != "conditions" {
             return vec![field.clone()];
@@ -160,7 +162,10 @@ mod tests {
         let patch = difference(&old, &new).unwrap();
         let changed: Vec<String> = changed_fields(&old, &patch).collect();
         assert_eq!(changed, ["conditions/Evaluated", "conditions/Serving"]);
-        assert_eq!(changed_fields(&Value::Null, &json!({"phase": "b"})).collect::<Vec<_>>(), ["phase"]);
+        let first = json!({"phase": "b", "drainedFor": []});
+        assert_eq!(changed_fields(&Value::Null, &first).collect::<Vec<_>>(), ["phase"]);
+        let emptied = (json!({"drainedFor": [1]}), json!({"drainedFor": []}));
+        assert_eq!(changed_fields(&emptied.0, &emptied.1).collect::<Vec<_>>(), ["drainedFor"]);
     }
 
     #[test]

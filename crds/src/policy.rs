@@ -44,6 +44,9 @@ pub struct DecayPolicySpec {
     #[serde(default = "default_no_data_after")]
     #[schemars(regex(pattern = DURATION_PATTERN))]
     pub no_data_after: String,
+    /// How many false alerts chance may cost a model, all rules together: the fewer, the more samples a breach needs.
+    #[serde(default)]
+    pub false_alarms: FalseAlarmsSpec,
     /// The rules.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["name".into()]))]
@@ -58,6 +61,32 @@ fn default_minimum_samples() -> u64 {
 }
 fn default_no_data_after() -> String {
     "1h".to_string()
+}
+
+/// A budget of false alerts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FalseAlarmsSpec {
+    /// So many; parts of one are usual.
+    #[serde(default = "default_false_alarms")]
+    #[schemars(range(min = 0.000_001, max = 1_000_000.0))]
+    pub alerts: f64,
+    /// In this time.
+    #[serde(default = "default_false_alarms_per")]
+    #[schemars(regex(pattern = DURATION_PATTERN))]
+    pub per: String,
+}
+
+impl Default for FalseAlarmsSpec {
+    fn default() -> Self {
+        Self { alerts: default_false_alarms(), per: default_false_alarms_per() }
+    }
+}
+
+fn default_false_alarms() -> f64 {
+    0.1
+}
+fn default_false_alarms_per() -> String {
+    "30d".to_string()
 }
 
 /// M of N windows.

@@ -109,6 +109,9 @@ pub struct ProgressStatus {
     /// Seconds to go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eta_seconds: Option<f64>,
+    /// When this was so, renewed at most every 10 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// The curated data of a run.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use homeostat_crds::duration::{self, Quantity};
 use homeostat_crds::policy::{AcceptedStatus, MetricRuleSpec, RuleAction, RuleSeverity, RuleSource, ThresholdSpec};
 use homeostat_crds::{DecayPolicy, conditions};
-use homeostat_decay::{Action as RuleFollowUp, Breach, Condition, Margin, MetricRule, MetricSource, Policy, Severity};
+use homeostat_decay::{
+    Action as RuleFollowUp, Breach, Condition, FalseAlarmBudget, Margin, MetricRule, MetricSource, Policy, Severity,
+};
 use homeostat_quality::{Source, registry};
 use kube::runtime::controller::Action;
 
@@ -61,6 +63,10 @@ pub fn parse(policy: &DecayPolicy) -> Result<Policy, String> {
         minimum_samples: spec.minimum_samples,
         breach: Breach { windows: spec.breach.windows, of: spec.breach.of },
         no_data_after: parse_duration("spec.noDataAfter", &spec.no_data_after)?,
+        false_alarms: FalseAlarmBudget {
+            alerts: spec.false_alarms.alerts,
+            per: parse_duration("spec.falseAlarms.per", &spec.false_alarms.per)?,
+        },
         metrics,
     })
 }

@@ -75,8 +75,7 @@ pub fn drains(node: &GpuNode, now: UtcMillis) -> impl Iterator<Item = &DrainStat
 #[must_use]
 pub fn gpu_problem(gpu: &Gpu, mended: UtcMillis, now: UtcMillis) -> Option<String> {
     let counts = |at: UtcMillis| at > mended && now.since(at) < XID_MEMORY;
-    let serious =
-        gpu.xids.iter().filter(|xid| SERIOUS_XIDS.contains(&xid.code) && counts(UtcMillis(xid.at_ms)));
+    let serious = gpu.xids.iter().filter(|xid| SERIOUS_XIDS.contains(&xid.code) && counts(UtcMillis(xid.at_ms)));
     serious.max_by_key(|xid| xid.at_ms).map(|xid| {
         let text = if xid.message.is_empty() { String::new() } else { format!(": {}", xid.message) };
         format!("XID {} on GPU {}{text}", xid.code, gpu.index)

@@ -7,6 +7,7 @@ mod planned;
 use std::sync::Arc;
 use std::time::Duration;
 
+use homeostat_clock::UtcMillis;
 use homeostat_crds::compliance::ComplianceCheckSpec;
 use homeostat_crds::conditions::{reason, run as condition};
 use homeostat_crds::model_version::{Artifact, Lineage, ModelVersionSpec};
@@ -121,7 +122,7 @@ async fn stages(
     new.phase = Some("Curating".to_string());
     let curated = match planned::curate(run, facts, &owner, ctx).await? {
         Ok(Standing::Succeeded(outcome)) => outcome,
-        Ok(standing) => return Ok(waiting(new, standing)),
+        Ok(standing) => return Ok(waiting(new, standing, ctx)),
         Err(end) => return Ok(Some(end)),
     };
     note_snapshot(run, new, &curated, ctx)?;
@@ -133,7 +134,7 @@ async fn stages(
     new.phase = Some("Training".to_string());
     let trained = match planned::train(facts, &owner, &curated, deadline, ctx).await? {
         Standing::Succeeded(outcome) => outcome,
-        standing => return Ok(waiting(new, standing)),
+        standing => return Ok(waiting(new, standing, ctx)),
     };
     if !status::is_true(&new.conditions, condition::TRAINED) {
         set(run, new, condition::TRAINED, "True", reason::OK, format!("artifact {}", short(&trained.artifact)), ctx);
@@ -149,14 +150,14 @@ async fn stages(
     new.phase = Some("Evaluating".to_string());
     let evaluated = match planned::evaluate(facts, &owner, &trained, ctx).await? {
         Standing::Succeeded(outcome) => outcome,
-        standing => return Ok(waiting(new, standing)),
+        standing => return Ok(waiting(new, standing, ctx)),
     };
     new.spent_seconds = curated.spent_seconds + trained.spent_seconds + evaluated.spent_seconds;
     judge(run, facts, &version, &trained, &evaluated, new, ctx).await.map(Some)
 }
 
 /// Notes how far the stage is; an end when it failed for good.
-fn waiting(new: &mut RetrainingRunStatus, standing: Standing) -> Option<End> {
+fn waiting(new: &mut RetrainingRunStatus, standing: Standing, ctx: &Context) -> Option<End> {
     match standing {
         Standing::Failed { reason, message } => Some(End { reason, message }),
         Standing::Waiting { attempt } => {
@@ -165,7 +166,10 @@ fn waiting(new: &mut RetrainingRunStatus, standing: Standing) -> Option<End> {
         }
         Standing::Running(row) => {
             new.attempt = row.item.attempt;
-            if let Some(progress) = progress(&row) {
+            // What is shown is how far the training is: the items of an evaluation are no steps of it.
+            let held = new.progress.as_ref().and_then(|progress| progress.at.as_ref());
+            let due = held.is_none_or(|at| ctx.now().since(status::millis(at)) >= ctx.pace.status_refresh);
+            if let Some(progress) = progress(&row, ctx.now()).filter(|_| due && row.item.kind == "train") {
                 new.progress = Some(progress);
             }
             None
@@ -174,7 +178,7 @@ fn waiting(new: &mut RetrainingRunStatus, standing: Standing) -> Option<End> {
     }
 }
 
-fn progress(row: &WorkRow) -> Option<ProgressStatus> {
+fn progress(row: &WorkRow, now: UtcMillis) -> Option<ProgressStatus> {
     let progress = row.progress.as_ref()?;
     let number = |name: &str| progress.get(name).and_then(serde_json::Value::as_f64);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "steps are small counts")]
@@ -185,6 +189,7 @@ fn progress(row: &WorkRow) -> Option<ProgressStatus> {
         total_steps,
         loss: number("loss").map(|loss| (loss * 1e4).round() / 1e4),
         eta_seconds: number("etaSeconds").map(f64::round),
+        at: Some(status::time(now)),
     })
 }
 

@@ -15,6 +15,8 @@ pub struct Plan {
     pub decision: Decision,
     /// Actions that the mode forbids: recorded, not carried out.
     pub withheld: Vec<Action>,
+    /// Whether a person asked for the actions, whose reason then goes with them into the ledger.
+    pub asked_for: bool,
 }
 
 /// A decision as people read it.
@@ -129,6 +131,7 @@ pub fn plan(world: &World) -> Plan {
     let Draft { steps, mut decision } = draft(world);
     let held = world.steering.hold;
     let (mut actions, mut withheld) = (Vec::new(), Vec::new());
+    let asked_for = steps.iter().any(|step| matches!(step.by, By::Person | By::Override));
     for Step { action, by } in steps {
         let allowed = match (by, world.mode) {
             (By::Override, _) => true,
@@ -156,7 +159,7 @@ pub fn plan(world: &World) -> Plan {
             Mode::Act => "",
         });
     }
-    Plan { actions, decision, withheld }
+    Plan { actions, decision, withheld, asked_for }
 }
 
 /// Who an action goes back to, which decides whether mode and hold forbid it.

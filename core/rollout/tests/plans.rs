@@ -9,7 +9,7 @@ use world::*;
 
 /// One line an action, then the decision.
 fn shown(world: &World) -> String {
-    let Plan { actions, decision, withheld } = plan(world);
+    let Plan { actions, decision, withheld, asked_for: _ } = plan(world);
     let mut lines: Vec<String> = actions.iter().map(|action| format!("{action:?}")).collect();
     lines.extend(withheld.iter().map(|action| format!("withheld {action:?}")));
     lines.push(format!("{}: {}", decision.what, decision.why));

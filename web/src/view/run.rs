@@ -199,7 +199,8 @@ mod tests {
 
     #[test]
     fn training_says_how_far_it_is() {
-        let progress = ProgressStatus { step: 400, total_steps: 1_000, loss: Some(0.4), eta_seconds: Some(130.0) };
+        let progress =
+            ProgressStatus { step: 400, total_steps: 1_000, loss: Some(0.4), eta_seconds: Some(130.0), at: None };
         assert_eq!(phase_words(&run("Training", Some(progress))), "40 % of training done, about 2 min to go");
         let unknown = ProgressStatus { eta_seconds: Some(f64::NAN), ..Default::default() };
         assert_eq!(phase_words(&run("Training", Some(unknown))), "training has begun");

@@ -199,7 +199,9 @@ impl Story<'_> {
         let key = self.facts.key.to_string();
         let mut alerts = Vec::new();
         for node in self.ctx.stores.nodes.state() {
-            let Some(drain) = gpu_node::drains(&node, self.facts.now).find(|drain| drain.model == key) else { continue };
+            let Some(drain) = gpu_node::drains(&node, self.facts.now).find(|drain| drain.model == key) else {
+                continue;
+            };
             if self.judged.nodes.iter().any(|trouble| trouble.node == node.name_any()) {
                 continue;
             }

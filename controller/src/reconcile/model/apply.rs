@@ -40,14 +40,17 @@ pub(super) async fn apply(
         return Err(ReconcileError::Stale);
     }
     let evidence = ctx.records.blobs().put_bytes(&evidence_bytes(judged)?).await?;
+    let steering = model.spec.steering.as_ref().filter(|_| plan.asked_for);
+    let person = steering.and_then(|steering| steering.reason.as_deref());
     for action in &plan.actions {
-        carry_out(action, model, facts, &evidence, &mut new, ctx).await?;
+        carry_out(action, person, model, facts, &evidence, &mut new, ctx).await?;
     }
     Ok(new)
 }
 
 async fn carry_out(
     action: &Action,
+    person: Option<&str>,
     model: &Model,
     facts: &Facts,
     evidence: &str,
@@ -63,7 +66,7 @@ async fn carry_out(
             // The run itself is what keeps it from being planned again: said before, or a kill in between would leave a retraining
             // that nobody has decided.
             let (what, why) = ("RetrainingStarted", format!("{name} retrains {parent}: {cause}"));
-            ctx.records.append_ledger(entry(model, facts, what, &why, action, evidence)).await?;
+            ctx.records.append_ledger(entry(person, facts, what, &why, action, evidence)).await?;
             create_run(model, facts, (name, parent, cause, data), evidence, ctx).await?;
             tracing::info!(model.name = %facts.key, decision = what, "{why}");
             ctx.events.normal(model, what, "Plan", &why).await;
@@ -156,12 +159,12 @@ async fn carry_out(
     };
     tracing::info!(model.name = %facts.key, decision = what, "{why}");
     ctx.events.normal(model, what, "Plan", &why).await;
-    ctx.records.append_ledger(entry(model, facts, what, &why, action, evidence)).await?;
+    ctx.records.append_ledger(entry(person, facts, what, &why, action, evidence)).await?;
     Ok(())
 }
 
-fn entry(model: &Model, facts: &Facts, what: &str, why: &str, action: &Action, evidence: &str) -> Entry {
-    let person = model.spec.steering.as_ref().and_then(|steering| steering.reason.clone());
+/// `person` is the reason that a person gave, when one asked for the action.
+fn entry(person: Option<&str>, facts: &Facts, what: &str, why: &str, action: &Action, evidence: &str) -> Entry {
     Entry {
         at: facts.now,
         actor: "homeostat-controller".to_string(),

@@ -34,8 +34,8 @@ pub(super) async fn report(
     prepare_rollout(&mut new, model, facts, ctx).await?;
     new.traffic = traffic(&new);
     let changed = outcomes_changed(&held, judged);
-    let told =
-        held.last_decision.as_ref().is_none_or(|last| last.what != plan.decision.what) || !plan.actions.is_empty();
+    let diagnosed = cause_changed(&held, judged);
+    let told = diagnosed || decision_changed(&held, plan) || !plan.actions.is_empty();
     let figures_due = figures_due(&held, facts, ctx);
     let mut evidence = held.last_decision.as_ref().and_then(|last| last.evidence.clone());
     if changed || told || figures_due {
@@ -52,11 +52,14 @@ pub(super) async fn report(
     conditions(&mut new, model, facts, judged);
 
     if told {
-        record_decision(model, facts, plan, &held, evidence, ctx).await?;
+        record_decision(model, facts, plan, evidence, ctx).await?;
     }
     status::write("model", &ctx.api(&facts.key.namespace), model, model.status.as_ref(), &new).await?;
     if changed {
-        tell(model, judged, ctx).await;
+        tell_degraded(model, judged, ctx).await;
+    }
+    if changed || diagnosed {
+        tell_cause(model, judged, ctx).await;
     }
     Ok(())
 }
@@ -113,6 +116,16 @@ fn outcomes_changed(held: &ModelStatus, judged: &Judged) -> bool {
     let before: Vec<(&str, &str)> =
         held.quality.iter().map(|entry| (entry.name.as_str(), entry.outcome.as_str())).collect();
     now != before
+}
+
+/// Another cause is news by itself: what people ask may have shifted while every metric stays as it was.
+fn cause_changed(held: &ModelStatus, judged: &Judged) -> bool {
+    let last = held.last_decision.as_ref().and_then(|last| last.cause.as_deref());
+    last != Some(judged.diagnosis.cause.as_str())
+}
+
+fn decision_changed(held: &ModelStatus, plan: &Plan) -> bool {
+    held.last_decision.as_ref().is_none_or(|last| last.what != plan.decision.what)
 }
 
 /// Pure figures are renewed at most once per refresh interval.
@@ -216,13 +229,11 @@ async fn record_decision(
     model: &Model,
     facts: &Facts,
     plan: &Plan,
-    held: &ModelStatus,
     evidence: Option<String>,
     ctx: &Context,
 ) -> Result<(), ReconcileError> {
     // Actions have entries of their own; this one is for decisions to wait, and for what the mode withheld.
-    let same = held.last_decision.as_ref().is_some_and(|last| last.what == plan.decision.what);
-    if same || !plan.actions.is_empty() {
+    if !plan.actions.is_empty() {
         return Ok(());
     }
     let entry = Entry {
@@ -242,12 +253,14 @@ async fn record_decision(
     Ok(())
 }
 
-async fn tell(model: &Model, judged: &Judged, ctx: &Context) {
-    let degraded: Vec<&Verdict> =
-        judged.analysis.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Degraded).collect();
+async fn tell_degraded(model: &Model, judged: &Judged, ctx: &Context) {
+    let degraded = judged.analysis.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Degraded);
     for verdict in degraded {
         ctx.events.warning(model, "Degraded", "Analyse", &verdict.explanation).await;
     }
+}
+
+async fn tell_cause(model: &Model, judged: &Judged, ctx: &Context) {
     if let Some(first) = judged.diagnosis.reasons.first()
         && judged.diagnosis.cause != homeostat_decay::Cause::None
     {

@@ -1,7 +1,7 @@
 //! Windows of the records as the analysis wants them: grouped to policy windows, replicas merged or apart.
 
-use std::collections::btree_map::Entry;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use homeostat_clock::UtcMillis;
@@ -197,6 +197,7 @@ mod tests {
             minimum_samples: 1,
             breach: homeostat_decay::Breach { windows: 1, of: 1 },
             no_data_after: Duration::from_secs(9),
+            false_alarms: homeostat_decay::FalseAlarmBudget::default(),
             metrics: Vec::new(),
         };
         let windows = vec![
@@ -206,10 +207,8 @@ mod tests {
             window(9000, "c/ml.v1.0", 1.0),
         ];
         let mut observed = Observations { windows, policy, newest: BTreeMap::new(), queries: BTreeMap::new() };
-        observed.leave_out(&BTreeMap::from([
-            ("b".to_string(), UtcMillis(i64::MAX)),
-            ("c".to_string(), UtcMillis(6000)),
-        ]));
+        observed
+            .leave_out(&BTreeMap::from([("b".to_string(), UtcMillis(i64::MAX)), ("c".to_string(), UtcMillis(6000))]));
         assert_eq!(observed.replicas(), ["a/ml.v1.0", "c/ml.v1.0"]);
         assert_eq!(observed.windows.len(), 2);
     }
