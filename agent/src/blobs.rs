@@ -117,6 +117,28 @@ impl Blobs {
         tokio::fs::read(&path).await.map_err(at(&path))
     }
 
+    /// Whether a copy of blob `digest` is on this machine.
+    pub(crate) async fn holds(&self, digest: &str) -> bool {
+        match self.path(digest) {
+            Ok(path) => tokio::fs::try_exists(&path).await.unwrap_or(false),
+            Err(_) => false,
+        }
+    }
+
+    /// Removes this machine's copies of a blob, unfinished ones included; there may be none.
+    pub(crate) async fn forget(&self, digest: &str) -> Result<(), BlobError> {
+        let path = self.path(digest)?;
+        let _alone = self.fetching.enter(digest).await;
+        let folder = path.parent().unwrap_or(&path);
+        let Ok(mut entries) = tokio::fs::read_dir(folder).await else { return Ok(()) };
+        while let Some(entry) = entries.next_entry().await.map_err(at(folder))? {
+            if entry.file_name().to_string_lossy().starts_with(digest) {
+                remove(&entry.path()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Puts `bytes` and returns their digest.
     pub(crate) async fn put(&self, bytes: Vec<u8>) -> Result<String, BlobError> {
         let digest = hex::encode(Sha256::digest(&bytes));
@@ -291,7 +313,10 @@ async fn create_parent(path: &Path) -> Result<(), BlobError> {
 }
 
 async fn remove(path: &Path) -> Result<(), BlobError> {
-    tokio::fs::remove_file(path).await.map_err(at(path))
+    match tokio::fs::remove_file(path).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(at(path)(error)),
+        _ => Ok(()),
+    }
 }
 
 fn transfer(digest: &str) -> impl Fn(LinkError) -> BlobError + use<> {

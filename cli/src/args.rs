@@ -54,6 +54,9 @@ pub enum Command {
     /// Look after the ledger
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Receipts and exports of persons' requests (ErasureRequest)
+    #[command(subcommand)]
+    Erasure(ErasureCommand),
     /// Score a file of answers against references, by the whole evaluation matrix
     Evaluate(EvaluateArgs),
     /// Replay a history of metrics through a DecayPolicy: when would it have fired?
@@ -76,6 +79,15 @@ pub enum EngineCommand {
 pub enum AuditCommand {
     /// Check the ledger's chain, and its head against an expected one
     Verify(VerifyArgs),
+}
+
+/// Commands of persons' requests.
+#[derive(Debug, Subcommand)]
+pub enum ErasureCommand {
+    /// Check the signature of a request's receipt, and print it as JSON
+    Receipt(RequestArgs),
+    /// Write the data of a person who asked for them (kind Access) to a file
+    Export(ExportArgs),
 }
 
 /// Where alerts go, and where further metrics come from.
@@ -232,6 +244,27 @@ pub struct WhyArgs {
     /// Where the records are
     #[command(flatten)]
     pub records: RecordsArgs,
+}
+
+/// Which request.
+#[derive(Clone, Debug, Args)]
+pub struct RequestArgs {
+    /// The ErasureRequest: NAME (namespace default), or NAMESPACE/NAME
+    pub request: String,
+    /// Where the records are
+    #[command(flatten)]
+    pub records: RecordsArgs,
+}
+
+/// Arguments of `erasure export`.
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// Which request
+    #[command(flatten)]
+    pub request: RequestArgs,
+    /// The file to write, readable by you only; it must not exist
+    #[arg(long, value_name = "FILE")]
+    pub output: PathBuf,
 }
 
 /// Arguments of `audit verify`.

@@ -10,6 +10,7 @@ mod controller;
 mod crds;
 pub mod demo;
 mod dev;
+mod erasure;
 pub mod evaluate;
 pub mod host;
 mod keys;
@@ -21,7 +22,7 @@ mod why;
 
 use std::process::ExitCode;
 
-use crate::args::{AuditCommand, Cli, Command, EngineCommand};
+use crate::args::{AuditCommand, Cli, Command, EngineCommand, ErasureCommand};
 
 /// Runs a parsed command line; errors are one line on standard error.
 #[must_use]
@@ -45,6 +46,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Agent(args) => block_on(agent::run(args)),
         Command::Why(args) => block_on(why::run(args)),
         Command::Audit(AuditCommand::Verify(args)) => block_on(audit::verify(args)),
+        Command::Erasure(ErasureCommand::Receipt(args)) => block_on(erasure::receipt(args)),
+        Command::Erasure(ErasureCommand::Export(args)) => block_on(erasure::export(args)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

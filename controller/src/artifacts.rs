@@ -79,6 +79,12 @@ pub(crate) async fn import(records: &Records, artifact: &Artifact) -> Result<(),
     }
 }
 
+/// The blobs of an artifact's files; none when its list is not in the blob store or is none.
+pub(crate) async fn files(records: &Records, digest: &str) -> Vec<String> {
+    let Ok(sums) = records.blobs().get(digest).await else { return Vec::new() };
+    parse(&sums).unwrap_or_default().into_iter().map(|(digest, _)| digest).collect()
+}
+
 async fn import_folder(records: &Records, folder: &Path, declared: &str) -> Result<(), ArtifactError> {
     let read = async |name: &str| {
         let path = folder.join(name);

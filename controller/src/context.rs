@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use homeostat_clock::{Clock, Seed, UtcMillis};
 use homeostat_crds::{
-    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
+    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, ErasureRequest, GpuNode, Model, ModelVersion,
+    RetrainingRun,
 };
 use homeostat_records::Records;
 use k8s_openapi::NamespaceResourceScope;
@@ -69,6 +70,8 @@ pub struct Stores {
     pub checks: Store<ComplianceCheck>,
     /// Nodes.
     pub nodes: Store<GpuNode>,
+    /// Requests of persons.
+    pub erasures: Store<ErasureRequest>,
     /// True once all of them hold what there is.
     pub filled: watch::Receiver<bool>,
 }
@@ -96,7 +99,8 @@ impl Stores {
             && holds(client, &self.compliance_policies).await?
             && holds(client, &self.runs).await?
             && holds(client, &self.checks).await?
-            && holds(client, &self.nodes).await?)
+            && holds(client, &self.nodes).await?
+            && holds(client, &self.erasures).await?)
     }
 }
 

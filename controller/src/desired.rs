@@ -16,7 +16,7 @@ use prost::Message;
 use sha2::{Digest, Sha256};
 
 use crate::reconcile::model::validate::{self, Parsed};
-use crate::reconcile::{ReconcileError, compliance_policy, decay_policy};
+use crate::reconcile::{ReconcileError, compliance_policy, decay_policy, erasure_request};
 use crate::{Context, evaluation};
 
 /// Lengths of reported windows, longest first.
@@ -32,11 +32,13 @@ pub(crate) async fn push(ctx: &Context) -> Result<(), ReconcileError> {
     let models = models(ctx).await?;
     let keys = feedback_keys(ctx, &models).await?;
     let step = report_step(ctx);
+    let forgotten_blobs = forgotten_blobs(ctx).await?;
     for node in ctx.fleet.nodes().into_keys() {
         let mut state = DesiredState {
             feedback_keys: keys.clone(),
             window_ms: i64::try_from(step.as_millis()).unwrap_or(60_000),
             subject_key: ctx.seed.derive("subjects").to_vec().into(),
+            forgotten_blobs: forgotten_blobs.clone(),
             ..DesiredState::default()
         };
         for model in &models {
@@ -53,6 +55,20 @@ pub(crate) async fn push(ctx: &Context) -> Result<(), ReconcileError> {
         ctx.fleet.set_desired(&node, state);
     }
     Ok(())
+}
+
+/// Blobs of which no copy may stay on any node, as long as a request waits for that.
+async fn forgotten_blobs(ctx: &Context) -> Result<Vec<String>, ReconcileError> {
+    let mut forgotten = Vec::new();
+    for request in ctx.stores.erasures.state() {
+        let phase = request.status.as_ref().and_then(|status| status.phase.as_deref());
+        if phase == Some("Erasing") {
+            let id = erasure_request::record_id(&request);
+            forgotten.extend(ctx.records.replaced_blobs(&id).await?.into_iter().map(|blob| blob.digest));
+        }
+    }
+    forgotten.sort();
+    Ok(forgotten)
 }
 
 /// Gives open work to a connected node: one that has none, or the one with the least; away from a node that is lost.

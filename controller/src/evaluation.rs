@@ -26,6 +26,7 @@ pub(crate) async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Eva
     if model.spec.evaluation.golden.is_empty() {
         return Ok(Ok(None));
     }
+    let successors = ctx.records.successors().await?;
     let mut texts = Vec::new();
     for reference in &model.spec.evaluation.golden {
         let Some(dataset) = ctx.stores.datasets.get(&ObjectRef::<Dataset>::new(&reference.name).within(&namespace))
@@ -39,7 +40,7 @@ pub(crate) async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Eva
         if blobs.is_empty() {
             return Ok(Err(format!("Dataset {:?} of spec.evaluation.golden is not ready yet", reference.name)));
         }
-        for blob in blobs {
+        for blob in successors.all(&blobs) {
             let bytes = ctx.records.blobs().get(&blob).await?;
             texts.push((reference.name.clone(), String::from_utf8_lossy(&bytes).into_owned()));
         }
@@ -61,7 +62,8 @@ pub(crate) async fn of(model: &Model, ctx: &Context) -> Result<Result<Option<Eva
 /// # Errors
 /// When the blob is missing or is none.
 pub(crate) async fn read(digest: &str, ctx: &Context) -> Result<EvaluationSet, ReconcileError> {
-    let bytes = ctx.records.blobs().get(digest).await?;
+    let successors = ctx.records.successors().await?;
+    let bytes = ctx.records.blobs().get(successors.of(digest)).await?;
     serde_json::from_slice(&bytes).map_err(|error| ReconcileError::Corrupt {
         what: format!("evaluation set {digest}"),
         problem: error.to_string(),

@@ -3,6 +3,7 @@
 //! - [`agents`]: the gRPC sessions, what the fleet reports, what it is told.
 //! - [`alerting`]: alerts and their receivers.
 //! - [`prometheus`]: metrics from PromQL.
+//! - [`receipt`]: signed receipts of what was erased.
 //! - [`reconcile`]: one reconciler a kind, five steps each.
 //! - [`run`](mod@run): wires them.
 //!
@@ -18,10 +19,12 @@ mod evaluation;
 mod events;
 mod placement;
 pub mod prometheus;
+pub mod receipt;
 pub mod reconcile;
 mod retention;
 pub mod run;
 mod status;
+mod triggers;
 mod work;
 
 pub use context::{Context, Pace, Stores};

@@ -4,6 +4,7 @@ pub mod compliance_check;
 pub mod compliance_policy;
 pub mod dataset;
 pub mod decay_policy;
+pub mod erasure_request;
 pub mod gpu_node;
 pub mod model;
 pub mod model_version;

@@ -8,14 +8,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
+use futures::{StreamExt, stream};
 use homeostat_clock::{Clock, Seed};
 use homeostat_crds::{
-    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
+    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, ErasureRequest, GpuNode, Model, ModelVersion,
+    RetrainingRun,
 };
 use homeostat_records::Records;
 use kube::runtime::controller::{Action, Config as ControllerConfig, Controller};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -28,9 +29,10 @@ use crate::alerting::{Alerting, Receiver};
 use crate::events::Events;
 use crate::prometheus::PromQl;
 use crate::reconcile::{
-    self, ReconcileError, compliance_check, compliance_policy, dataset, decay_policy, gpu_node, model, model_version,
-    retraining_run,
+    self, ReconcileError, compliance_check, compliance_policy, dataset, decay_policy, erasure_request, gpu_node, model,
+    model_version, retraining_run,
 };
+use crate::triggers::{changes, model_of, ticks, versions_of};
 use crate::{Context, Pace, Stores, desired, retention};
 
 /// What the controller is started with.
@@ -167,6 +169,7 @@ fn spawn_reconcilers(
     let decay_policies = controller::<DecayPolicy>(&client, config);
     let compliance_policies = controller::<CompliancePolicy>(&client, config);
     let nodes = controller::<GpuNode>(&client, config);
+    let erasures = controller::<ErasureRequest>(&client, config);
     let (fill, filled) = watch::channel(false);
     let stores = Stores {
         models: models.store(),
@@ -177,6 +180,7 @@ fn spawn_reconcilers(
         runs: runs.store(),
         checks: checks.store(),
         nodes: nodes.store(),
+        erasures: erasures.store(),
         filled,
     };
     let ctx = Arc::new(Context {
@@ -219,6 +223,9 @@ fn spawn_reconcilers(
     let runs = runs.reconcile_all_on(records());
     let checks = checks.reconcile_all_on(records());
     let nodes = nodes.reconcile_all_on(reports());
+    // Blobs that were rewritten, work that has ended, samples that were refused.
+    let datasets = datasets.reconcile_all_on(records());
+    let erasures = erasures.reconcile_all_on(records());
 
     let mut run = Runner { ctx: ctx.clone(), tasks, shutdown: shutdown.clone() };
     run.spawn("model", models, model::reconcile);
@@ -229,6 +236,7 @@ fn spawn_reconcilers(
     run.spawn("decay_policy", decay_policies, decay_policy::reconcile);
     run.spawn("compliance_policy", compliance_policies, compliance_policy::reconcile);
     run.spawn("gpu_node", nodes, gpu_node::reconcile);
+    run.spawn("erasure_request", erasures, erasure_request::reconcile);
     spawn_filling(ctx.clone(), fill, tasks, shutdown);
     spawn_retention(ctx.clone(), tasks, shutdown);
     spawn_desired(ctx, tasks, shutdown);
@@ -364,37 +372,4 @@ fn spawn_desired(ctx: Arc<Context>, tasks: &mut JoinSet<&'static str>, shutdown:
         }
         "desired"
     });
-}
-
-/// Fires when a Model or a version changes.
-fn changes(ctx: &Context) -> impl Stream<Item = ()> + use<> {
-    let client = ctx.client.clone();
-    let config = watcher::Config::default;
-    let models = watcher(Api::<Model>::all(client.clone()), config()).map(|_| ());
-    let versions = watcher(Api::<ModelVersion>::all(client.clone()), config()).map(|_| ());
-    let policies = watcher(Api::<DecayPolicy>::all(client), config()).map(|_| ());
-    let pause = ctx.pace.debounce.min(Duration::from_millis(200));
-    stream::select_all([models.boxed(), versions.boxed(), policies.boxed()])
-        .ready_chunks(64)
-        .then(move |_| tokio::time::sleep(pause))
-}
-
-/// A tick after each change, at most one every `pause`.
-fn ticks(changed: watch::Receiver<u64>, pause: Duration) -> impl Stream<Item = ()> + Send {
-    stream::unfold(changed, move |mut changed| async move {
-        changed.changed().await.ok()?;
-        tokio::time::sleep(pause).await;
-        changed.mark_unchanged();
-        Some(((), changed))
-    })
-}
-
-fn model_of(namespace: Option<String>, name: &str) -> Option<ObjectRef<Model>> {
-    namespace.map(|namespace| ObjectRef::new(name).within(&namespace))
-}
-
-fn versions_of(versions: &Store<ModelVersion>, model: &Model) -> Vec<ObjectRef<ModelVersion>> {
-    let (namespace, name) = (model.namespace(), model.name_any());
-    let of_model = |version: &Arc<ModelVersion>| version.spec.model == name && version.namespace() == namespace;
-    versions.state().into_iter().filter(of_model).map(|version| ObjectRef::from_obj(&*version)).collect()
 }

@@ -79,7 +79,7 @@ pub(crate) async fn advance(
     make: impl Fn(&str, u32) -> Work,
 ) -> Result<Standing, ReconcileError> {
     for attempt in 1..=ATTEMPTS {
-        let id = format!("{}.{}.{name}.{attempt}", owner.namespace, owner.object);
+        let id = id_of(owner, name, attempt);
         let row = match ctx.records.work(&id).await? {
             Some(row) => row,
             None => {
@@ -90,7 +90,7 @@ pub(crate) async fn advance(
                     spec: make(&id, attempt).encode_to_vec(),
                     attempt,
                     run: Some(owner.object.to_string()),
-                    model: Some(format!("{}/{}", owner.namespace, owner.model)),
+                    model: (!owner.model.is_empty()).then(|| format!("{}/{}", owner.namespace, owner.model)),
                     created: ctx.now(),
                 };
                 ctx.records.ensure_work(&item).await?
@@ -107,14 +107,19 @@ pub(crate) async fn advance(
     })
 }
 
+/// The id of an attempt at the work called `name`.
+pub(crate) fn id_of(owner: &Owner<'_>, name: &str, attempt: u32) -> String {
+    format!("{}.{}.{name}.{attempt}", owner.namespace, owner.object)
+}
+
 /// Whom work belongs to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner<'a> {
     /// Namespace of the object.
     pub namespace: &'a str,
-    /// Name of the RetrainingRun or ComplianceCheck.
+    /// Name of the RetrainingRun, ComplianceCheck or ErasureRequest.
     pub object: &'a str,
-    /// Name of the Model.
+    /// Name of the Model; empty when it is about none.
     pub model: &'a str,
 }
 

@@ -39,6 +39,9 @@ pub struct CompliancePolicySpec {
     /// How many secrets of the training data a version may give away when asked for them.
     #[serde(default)]
     pub maximum_leaks: u64,
+    /// Whether a model is retrained when a person is erased whom its stable version was trained on.
+    #[serde(default = "default_retrain")]
+    pub retrain_on_erasure: bool,
     /// What the gateway does about personal data while it passes; without it nothing that passes is looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GuardSpec>,
@@ -93,6 +96,10 @@ pub enum GuardFailure {
     Open,
 }
 
+fn default_retrain() -> bool {
+    true
+}
+
 fn default_entities() -> Vec<EntityRule> {
     ["EMAIL_ADDRESS", "CREDIT_CARD"].into_iter().map(|name| EntityRule { name: name.to_string(), maximum: 0 }).collect()
 }
@@ -105,6 +112,17 @@ pub enum Regulation {
     Gdpr,
     /// California Consumer Privacy Act.
     Ccpa,
+}
+
+impl Regulation {
+    /// The word in specs and on pages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gdpr => "GDPR",
+            Self::Ccpa => "CCPA",
+        }
+    }
 }
 
 /// One sort of personal data.

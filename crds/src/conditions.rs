@@ -26,6 +26,10 @@ pub mod version {
     pub const COMPLIANT: &str = "Compliant";
     /// It is, or was, the stable version; False with the reason when it was rejected or rolled back.
     pub const PROMOTED: &str = "Promoted";
+    /// True when it, or a version it descends from, was trained on records of a person who has been erased since. Absent
+    /// otherwise, also on a version that was trained later from such a parent on data without the person: that nothing of them
+    /// is left in the weights cannot be proven, only looked for by a ComplianceCheck.
+    pub const TRAINED_ON_ERASED: &str = "TrainedOnErased";
 }
 
 /// Conditions of a RetrainingRun.
@@ -42,7 +46,7 @@ pub mod run {
 
 /// Condition of policies.
 pub const ACCEPTED: &str = "Accepted";
-/// Condition of Datasets, GpuNodes and Models.
+/// Condition of Datasets, ErasureRequests, GpuNodes and Models.
 pub const READY: &str = "Ready";
 /// Condition of a GpuNode: its GPUs are well.
 pub const HEALTHY: &str = "Healthy";
@@ -107,6 +111,20 @@ pub mod reason {
     pub const AGENT_SILENT: &str = "AgentSilent";
     /// The GPU reported an error that it does not recover from by itself.
     pub const GPU_ERROR: &str = "GpuError";
+    /// It is being found out where a person occurs.
+    pub const PLANNING: &str = "Planning";
+    /// The plan is in the status; `spec.approved` carries it out.
+    pub const AWAITING_APPROVAL: &str = "AwaitingApproval";
+    /// Samples, blobs and copies are being erased; the message says what is waited for.
+    pub const ERASING: &str = "Erasing";
+    /// A person's data are being gathered.
+    pub const EXPORTING: &str = "Exporting";
+    /// `spec.legalHold` is set.
+    pub const LEGAL_HOLD: &str = "LegalHold";
+    /// The Secret is missing, empty, or has a line that is no identifier; the message names the line, never its text.
+    pub const SUBJECT_INVALID: &str = "SubjectInvalid";
+    /// A person was erased whom the version's training saw.
+    pub const ERASED: &str = "Erased";
     /// The model decayed.
     pub const DEGRADED: &str = "Degraded";
 }

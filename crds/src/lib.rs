@@ -9,6 +9,7 @@ pub mod compliance;
 pub mod conditions;
 pub mod dataset;
 pub mod duration;
+pub mod erasure_request;
 pub mod gpu_node;
 pub mod model;
 mod model_status;
@@ -24,6 +25,7 @@ use kube::CustomResourceExt;
 
 pub use compliance::{ComplianceCheck, CompliancePolicy};
 pub use dataset::Dataset;
+pub use erasure_request::ErasureRequest;
 pub use gpu_node::GpuNode;
 pub use model::Model;
 pub use model_version::ModelVersion;
@@ -51,6 +53,7 @@ pub fn all() -> Vec<CustomResourceDefinition> {
         RetrainingRun::crd(),
         CompliancePolicy::crd(),
         ComplianceCheck::crd(),
+        ErasureRequest::crd(),
         GpuNode::crd(),
     ]
 }

@@ -142,7 +142,7 @@ pub struct ModelVersionStatus {
     /// What it was like when it was found good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselineStatus>,
-    /// ArtifactVerified, Placed, Serving, Evaluated, Compliant, Promoted.
+    /// ArtifactVerified, Placed, Serving, Evaluated, Compliant, Promoted, TrainedOnErased.
     #[serde(default)]
     #[x_kube(merge_strategy = kube::core::ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

@@ -5,6 +5,7 @@
 
 mod files;
 mod partial;
+mod removal;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

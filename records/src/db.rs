@@ -58,6 +58,11 @@ impl Records {
         &self.0.read
     }
 
+    /// For what cannot run in a transaction.
+    pub(crate) fn write(&self) -> &AnyPool {
+        &self.0.write
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         self.0.dialect
     }

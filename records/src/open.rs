@@ -8,7 +8,10 @@ use sqlx::{AnyConnection, AnyPool, Connection, SqlSafeStr};
 use crate::db::Dialect;
 use crate::{BlobError, Blobs, Records};
 
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "records", include_str!("../../migrations/records/0001_records.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "records", include_str!("../../migrations/records/0001_records.sql")),
+    (2, "erasure", include_str!("../../migrations/records/0002_erasure.sql")),
+];
 
 /// How long PostgreSQL may take to answer the first connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -145,11 +148,13 @@ async fn sqlite_pool(options: &AnyConnectOptions, connections: u32) -> Result<An
 
 async fn sqlite_settings(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     // FULL: an acknowledged report has left the agent's spool, so that it must survive a power cut here.
+    // secure_delete: what was deleted is overwritten with zeros, since it may be about a person.
     for pragma in [
         "PRAGMA busy_timeout = 30000",
         "PRAGMA journal_mode = WAL",
         "PRAGMA synchronous = FULL",
         "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",
     ] {
         sqlx::query(pragma).execute(&mut *connection).await?;
     }

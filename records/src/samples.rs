@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, Transaction};
 
 use crate::db::{Columns, clean, stored};
-use crate::{Records, Result};
+use crate::{Records, Result, erasure};
 
 /// Which samples to read.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,22 +106,6 @@ impl Records {
         Ok(FreshSummary { records, digest, newest: Some(newest) })
     }
 
-    /// Deletes every sample about this person; gives their number.
-    ///
-    /// # Errors
-    /// When the database fails; nothing was deleted then.
-    pub async fn erase_subject(&self, subject: &SubjectHmac) -> Result<u64> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query(
-            "DELETE FROM samples WHERE request_id IN (SELECT request_id FROM sample_subjects WHERE hmac = $1)",
-        )
-        .bind(clean(&subject.0))
-        .execute(&mut *tx)
-        .await?;
-        self.commit(tx).await?;
-        Ok(done.rows_affected())
-    }
-
     /// Deletes the samples asked before `older_than`; gives their number.
     ///
     /// # Errors
@@ -135,7 +119,7 @@ impl Records {
 }
 
 /// Stores a sample; one that is there is completed, by a label or by a newer label. An id that belongs to another model is
-/// left alone.
+/// left alone, and one about an erased person is not kept.
 pub(crate) async fn store(tx: &mut Transaction<'static, Any>, sample: &Sample) -> Result<()> {
     let label = sample.label.as_ref();
     let row = sqlx::query(
@@ -185,10 +169,11 @@ pub(crate) async fn store(tx: &mut Transaction<'static, Any>, sample: &Sample) -
             .execute(&mut **tx)
             .await?;
     }
+    erasure::bury(tx, sample).await?;
     Ok(())
 }
 
-fn from_row(row: &AnyRow) -> Result<Sample> {
+pub(crate) fn from_row(row: &AnyRow) -> Result<Sample> {
     let label = match row.maybe_text("label_completion")? {
         None => None,
         Some(completion) => Some(Label {

@@ -5,6 +5,8 @@
 
 #[path = "suite/bodies.rs"]
 mod bodies;
+#[path = "suite/erasure.rs"]
+mod erasure;
 #[path = "suite/given.rs"]
 mod given;
 #[path = "suite/ledger.rs"]
@@ -45,13 +47,16 @@ suite! {
     bodies::windows_merge_filter_and_fold,
     bodies::a_bad_window_does_not_hold_up_the_spool,
     bodies::feedback_completes_a_sample,
-    bodies::a_person_is_erased,
     bodies::work_ends_once,
     bodies::curves_are_kept,
     bodies::agents_join_again,
     bodies::alerts_fire_once,
     bodies::analyses_are_a_history,
     bodies::news_wakes_and_bookkeeping_does_not,
+    erasure::a_person_is_erased_and_stays_so,
+    erasure::an_abandoned_erasure_is_whole_or_not_at_all,
+    erasure::what_arrives_meanwhile_is_caught,
+    erasure::replaced_blobs_are_followed,
     ledger::tampering_is_found,
     ledger::a_cut_tail_is_found_with_the_head,
     ledger::many_writers_keep_one_chain,

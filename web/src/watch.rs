@@ -12,7 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt;
 use homeostat_clock::{Clock, UtcMillis};
 use homeostat_crds::{
-    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun,
+    ComplianceCheck, CompliancePolicy, Dataset, DecayPolicy, ErasureRequest, GpuNode, Model, ModelVersion,
+    RetrainingRun,
 };
 use kube::runtime::WatchStreamExt;
 use kube::runtime::reflector::{Lookup, Store, reflector, store};
@@ -52,6 +53,7 @@ pub(crate) struct Objects {
     pub(crate) datasets: Store<Dataset>,
     pub(crate) policies: Store<DecayPolicy>,
     pub(crate) compliance: Store<CompliancePolicy>,
+    pub(crate) erasures: Store<ErasureRequest>,
     shared: Shared,
     tasks: JoinSet<()>,
 }
@@ -70,6 +72,7 @@ impl Objects {
             datasets: follow(client, &shared, &mut tasks),
             policies: follow(client, &shared, &mut tasks),
             compliance: follow(client, &shared, &mut tasks),
+            erasures: follow(client, &shared, &mut tasks),
             shared,
             tasks,
         }

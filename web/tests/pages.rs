@@ -147,7 +147,7 @@ async fn every_page_says_what_is_so() {
         ),
         ("/alerts", &["The GPU has fallen off the bus; the node is drained.", "resolved", "told webhook: 3 min ago"]),
         ("/nodes", &["no GPU: libnvidia-ml.so was not found", "Serving when last heard of", "drained"]),
-        ("/compliance", &["LEAK", "failed", "running", "ml/gdpr"]),
+        ("/compliance", &["LEAK", "failed", "running", "ml/gdpr", "ml/request-17", "overdue", "Set spec.approved"]),
         ("/ledger", &["Head of the chain: entry 9", "Audit until Friday.", "mira"]),
     ] {
         let response = get(&fixture.router, path, &cookie).await;

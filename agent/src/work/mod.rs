@@ -1,4 +1,4 @@
-//! Work that the controller plans and this node does: curate, train, evaluate, scan.
+//! Work that the controller plans and this node does: curate, train, evaluate, scan, erase.
 //!
 //! ```text
 //! work/NAME/checkpoints/     of all attempts
@@ -11,6 +11,7 @@
 
 mod curate;
 mod engine;
+mod erase;
 mod evaluate;
 mod scan;
 mod train;
@@ -36,6 +37,9 @@ use crate::supervisor::{folder_of, with_source};
 
 const STATUS: &str = "status";
 const STARTED: &str = "started";
+
+/// When the disk refused to remove the copy of an erased blob, it is asked again after this time.
+const FORGET_AGAIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Pieces of work besides trainings that are done at once.
 const AT_ONCE: usize = 2;
@@ -109,7 +113,7 @@ impl WorkRunner {
         let others = Arc::new(Semaphore::new(AT_ONCE));
         let mut held: BTreeMap<String, (u32, CancellationToken)> = BTreeMap::new();
         let mut running = JoinSet::new();
-        let mut swept = false;
+        let (mut swept, mut forgotten) = (false, true);
         loop {
             let state = desired.borrow_and_update().clone();
             if let Some(state) = state {
@@ -147,11 +151,15 @@ impl WorkRunner {
                     };
                     running.spawn(attempt.run(work.clone(), gate, token, shutdown.clone()));
                 }
-                self.taken.send_replace(state.generation);
+                forgotten = self.forget(&state.forgotten_blobs).await;
+                if forgotten {
+                    self.taken.send_replace(state.generation);
+                }
             }
             tokio::select! {
                 changed = desired.changed() => if changed.is_err() { break },
                 Some(ended) = running.join_next() => ended?,
+                () = tokio::time::sleep(FORGET_AGAIN), if !forgotten => {}
                 () = shutdown.cancelled() => break,
             }
         }
@@ -159,6 +167,22 @@ impl WorkRunner {
             ended?;
         }
         Ok(())
+    }
+
+    /// Removes the copies of erased blobs; whether none is left. The controller takes `taken` as the proof of it.
+    async fn forget(&self, digests: &[String]) -> bool {
+        let mut gone = true;
+        for digest in digests {
+            if let Err(error) = self.blobs.forget(digest).await {
+                tracing::error!(
+                    blob.digest = digest,
+                    "a copy of an erased blob is still here: {}",
+                    with_source(&error)
+                );
+                gone = false;
+            }
+        }
+        gone
     }
 
     /// Ends and removes what was left by work that is no longer wanted.
@@ -260,6 +284,7 @@ impl Attempt {
             Some(work::Kind::Train(train)) => self.train(train).await,
             Some(work::Kind::Evaluate(evaluate)) => self.evaluate(evaluate).await,
             Some(work::Kind::Scan(scan)) => self.scan(scan).await,
+            Some(work::Kind::Erase(erase)) => self.erase(erase).await,
             None => Err(Failure::new("UnknownWork", "this agent does not know that kind of work: update it", false)),
         }
     }

@@ -23,6 +23,9 @@ pub(crate) use state::{Change, Key, Operation, Snapshot, State, Stored, Subscrip
 
 use crate::meta;
 
+/// The log's name for Secrets.
+const SECRETS: &str = "/secrets";
+
 /// Why a write did not happen. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -128,7 +131,24 @@ impl Transaction<'_> {
         .bind(object.to_string())
         .execute(&mut *transaction)
         .await?;
+        let buried = operation == Operation::Delete && key.resource == SECRETS;
+        if buried {
+            // A deleted Secret is not to be read from the file, neither as it was nor as it was before. Annotations go as
+            // well: kubectl keeps the whole manifest in one.
+            sqlx::query(
+                "UPDATE log SET object = json_remove(object, '$.data', '$.stringData', '$.metadata.annotations')
+                 WHERE resource = $1 AND namespace = $2 AND name = $3",
+            )
+            .bind(&key.resource)
+            .bind(&key.namespace)
+            .bind(&key.name)
+            .execute(&mut *transaction)
+            .await?;
+        }
         transaction.commit().await?;
+        if buried && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await {
+            tracing::warn!(error = %error, "a deleted Secret stays in the object store's log until the next checkpoint");
+        }
         let change = self.store.state().apply(operation, key.clone(), revision, at, Arc::new(object));
         // The receiver is gone only while the API closes.
         let _ = self.store.changes.send(Arc::clone(&change));

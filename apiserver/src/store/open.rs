@@ -77,7 +77,9 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .locking_mode(SqliteLockingMode::Exclusive)
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(Duration::from_secs(2));
+            .busy_timeout(Duration::from_secs(2))
+            // What is deleted, Secrets above all, is overwritten with zeros.
+            .pragma("secure_delete", "ON");
         let mut connection = SqliteConnection::connect_with(&options).await.map_err(|error| explain(path, error))?;
         sqlx::migrate!("../migrations/objects").run(&mut connection).await.map_err(|error| match error {
             sqlx::migrate::MigrateError::Execute(source) => explain(path, source),

@@ -82,13 +82,14 @@ async fn work(
     let name = check.name_any();
     let owner = Owner { namespace, object: &name, model: &check.spec.model };
     let artifact = facts.version.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
+    let successors = ctx.records.successors().await?;
     let standing = advance(ctx, &owner, "scan", |id, attempt| Work {
         id: id.to_string(),
         attempt,
         kind: Some(Kind::Scan(Scan {
-            snapshot_digests: check.spec.snapshot.clone(),
+            snapshot_digests: successors.all(&check.spec.snapshot),
             artifact: artifact.clone(),
-            probes_digest: check.spec.raw.first().cloned().unwrap_or_default(),
+            probes_digest: check.spec.raw.first().map(|raw| successors.of(raw).to_string()).unwrap_or_default(),
             entities: facts.rules.iter().map(|(entity, _)| entity.as_str().to_string()).collect(),
         })),
     })

@@ -7,6 +7,7 @@ use homeostat_crds::conditions::{self, reason};
 use homeostat_crds::dataset::{DatasetSource, DatasetStatus, Purpose};
 use homeostat_crds::{Dataset, Model};
 use homeostat_quality::EvaluationSet;
+use homeostat_records::Successors;
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
@@ -27,6 +28,9 @@ pub async fn reconcile(dataset: Arc<Dataset>, ctx: Arc<Context>) -> Result<Actio
     let held = dataset.status.clone().unwrap_or_default();
     // The spec is immutable and blobs are content-addressed: once read, always read.
     if !held.blobs.is_empty() && status::is_true(&held.conditions, conditions::READY) {
+        if let Some(new) = without_erased(&dataset, &held, &ctx.records.successors().await?, &ctx) {
+            status::write("dataset", &ctx.api(&namespace), &*dataset, dataset.status.as_ref(), &new).await?;
+        }
         return Ok(Action::await_change());
     }
     let read = match dataset.spec.purpose {
@@ -37,6 +41,26 @@ pub async fn reconcile(dataset: Arc<Dataset>, ctx: Arc<Context>) -> Result<Actio
     let new = plan(&dataset, held, read, &ctx);
     status::write("dataset", &ctx.api(&namespace), &*dataset, dataset.status.as_ref(), &new).await?;
     Ok(if ready { Action::await_change() } else { Action::requeue(Duration::from_secs(10)) })
+}
+
+/// The status after blobs were rewritten without a person; `None` when none was.
+fn without_erased(
+    dataset: &Dataset,
+    held: &DatasetStatus,
+    successors: &Successors,
+    ctx: &Context,
+) -> Option<DatasetStatus> {
+    let blobs = successors.all(&held.blobs);
+    if blobs == held.blobs {
+        return None;
+    }
+    let erased: u64 = held.blobs.iter().map(|digest| successors.removed(digest)).sum();
+    let mut new = DatasetStatus { blobs, ..held.clone() };
+    new.records = held.records.map(|records| records.saturating_sub(erased));
+    let message = format!("{} records; {erased} more were erased at the request of a person", new.records.unwrap_or(0));
+    let update = ConditionUpdate { type_: conditions::READY, status: "True", reason: reason::OK, message };
+    status::set_condition(&mut new.conditions, dataset.metadata.generation, ctx.now(), update);
+    Some(new)
 }
 
 struct Content {
@@ -65,11 +89,19 @@ fn check_models(dataset: &Dataset, namespace: &str, ctx: &Context) -> Result<Con
 
 async fn read_sources(dataset: &Dataset, ctx: &Context) -> Result<Result<Content, Problem>, ReconcileError> {
     let mut content = Content { blobs: Vec::new(), records: Some(0) };
+    let successors = ctx.records.successors().await?;
     for (index, source) in dataset.spec.sources.iter().enumerate() {
         match read_source(index, source, dataset.spec.purpose).await {
             Ok((bytes, records)) => {
-                content.blobs.push(ctx.records.blobs().put_bytes(&bytes).await?);
-                content.records = content.records.map(|sum| sum + records);
+                let digest = ctx.records.blobs().put_bytes(&bytes).await?;
+                let successor = successors.of(&digest).to_string();
+                if successor != digest {
+                    // The file still holds a person who was erased from this very blob.
+                    ctx.records.blobs().delete(&digest).await?;
+                }
+                let erased = successors.removed(&digest);
+                content.blobs.push(successor);
+                content.records = content.records.map(|sum| sum + records.saturating_sub(erased));
             }
             Err(problem) => return Ok(Err(problem)),
         }

@@ -20,7 +20,7 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 
-use super::ReconcileError;
+use super::{ReconcileError, erasure_request};
 use crate::Context;
 use crate::status::{self, ConditionUpdate};
 
@@ -46,13 +46,19 @@ pub async fn reconcile(model: Arc<Model>, ctx: Arc<Context>) -> Result<Action, R
     Ok(Action::requeue(next_look(&facts, &plan, &ctx)))
 }
 
-/// Resolves what still fires for models that are gone.
+/// Resolves what still fires for models, and for requests of persons, that are gone.
 ///
 /// # Errors
 /// When the records do not answer.
 pub async fn resolve_alerts_of_deleted(ctx: &Context) -> Result<(), ReconcileError> {
     for alert in ctx.records.firing().await? {
         let Some(key) = &alert.model else { continue };
+        if let Some(gone) = erasure_request::is_gone(key, ctx) {
+            if gone {
+                ctx.alerting.sync(key, Vec::new()).await?;
+            }
+            continue;
+        }
         if ctx.stores.models.get(&ObjectRef::<Model>::new(&key.name).within(&key.namespace)).is_none() {
             ctx.alerting.sync(key, Vec::new()).await?;
         }

@@ -26,6 +26,7 @@
 mod contamination;
 mod curate;
 mod deduplicate;
+mod erasure;
 mod funnel;
 mod minhash;
 mod permutations;
@@ -37,6 +38,7 @@ mod simplify;
 mod supersede;
 
 pub use curate::{Curated, curate, snapshot_digest};
+pub use erasure::{LineErasure, Sought, erase_line};
 pub use funnel::{Drop, Funnel, Stage};
 pub use record::{Origin, Record, RecordError, read_jsonl, to_jsonl};
 pub use redaction::{NoRedaction, Redacted, Redactor};

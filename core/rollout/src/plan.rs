@@ -276,6 +276,10 @@ fn stable(world: &World) -> Draft {
         return baseline(world, version);
     }
     let why = first_reason(world);
+    // Only while nothing else is the matter: a retraining for decay replaces the version as well, and missing data waits.
+    if let (Some(erasure), Cause::None | Cause::InputDrift) = (&world.erasure, &world.diagnosis.cause) {
+        return retraining::after_erasure(world, version, erasure);
+    }
     match &world.diagnosis.cause {
         Cause::None if is_known_healthy(world) => {
             Draft::wait("Watch", format!("{version} is as good as it was declared: {why}"))

@@ -11,6 +11,31 @@ use crate::{RetrainingPlan, RunOutcome, World};
 /// The stable version has decayed and the policy asks for a retraining.
 pub(crate) fn plan(world: &World, parent: &str) -> Draft {
     let why = first_reason(world);
+    if let Some(settings) = &world.retraining
+        && settings.golden_must_agree
+        && !world.diagnosis.golden_agrees
+        && !is_busy(world)
+    {
+        let message = format!(
+            "{why} The golden probes do not confirm it, and feedback alone does not retrain: check the probes, or the feedback."
+        );
+        return Draft::ask("GoldenDisagrees", message);
+    }
+    controlled(world, parent, &why, world.diagnosis.cause.as_str())
+}
+
+/// A person was erased whom the training of `parent` saw. No probe need agree: nothing is claimed about its quality.
+pub(crate) fn after_erasure(world: &World, parent: &str, why: &str) -> Draft {
+    controlled(world, parent, why, "Erasure")
+}
+
+/// A run or a candidate is on its way, which goes first.
+fn is_busy(world: &World) -> bool {
+    world.candidate.is_some() || world.runs.iter().any(|run| run.outcome == RunOutcome::Running)
+}
+
+/// The retraining, unless it has to wait, or a person has to look.
+fn controlled(world: &World, parent: &str, why: &str, cause: &str) -> Draft {
     let Some(settings) = &world.retraining else {
         let message = format!("{why} The policy asks for a retraining, but the Model has no spec.retraining.");
         return Draft::ask("RetrainingNotConfigured", message);
@@ -21,12 +46,6 @@ pub(crate) fn plan(world: &World, parent: &str) -> Draft {
     }
     if let Some(candidate) = &world.candidate {
         return Draft::wait("Watch", format!("{why} {} is still on its way.", candidate.version));
-    }
-    if settings.golden_must_agree && !world.diagnosis.golden_agrees {
-        let message = format!(
-            "{why} The golden probes do not confirm it, and feedback alone does not retrain: check the probes, or the feedback."
-        );
-        return Draft::ask("GoldenDisagrees", message);
     }
     let tried = world.runs.iter().filter(|run| run.parent == parent).count();
     if tried >= settings.attempts as usize {
@@ -71,7 +90,7 @@ pub(crate) fn plan(world: &World, parent: &str) -> Draft {
         return Draft::ask("BudgetExhausted", message)
             .next(format!("{parent} is retrained when the budget allows."), Some(due));
     }
-    let action = start(world, parent, settings, data, world.diagnosis.cause.as_str(), "");
+    let action = start(world, parent, settings, data, cause, "");
     let why = format!("{why} {parent} is retrained on {} fresh records.", world.fresh_records);
     Draft::act("Retrain", why, By::Controller, action).next("The run's version goes through the gates.", None)
 }

@@ -47,6 +47,9 @@ pub struct World {
     pub fresh_data: Option<String>,
     /// Number of usable fresh records behind `fresh_data`.
     pub fresh_records: u64,
+    /// Why the stable version is to be retrained although it has not decayed: a person was erased whom its training saw, and
+    /// the policy asks for it. A full sentence.
+    pub erasure: Option<String>,
 }
 
 /// How much the controller may do by itself.

@@ -282,3 +282,21 @@ fn a_person_can_always_steer() {
     asked.steering.hold = true;
     assert_eq!(plan(&asked).actions, [], "a token is not used up on hold");
 }
+
+#[test]
+fn a_version_trained_on_an_erased_person_is_retrained_under_the_same_control() {
+    let reason = "A person was erased whom the training of atlas-v1 saw.".to_string();
+    let erased = World { erasure: Some(reason), ..healthy() };
+    insta::assert_snapshot!(shown(&erased), @r#"
+    StartRetraining { name: "atlas-9cfbcb29", parent: "atlas-v1", cause: "Erasure", data: "d1" }
+    Retrain: A person was erased whom the training of atlas-v1 saw. atlas-v1 is retrained on 300 fresh records.
+    next: The run's version goes through the gates. due -
+    "#);
+    asks(&World { fresh_data: None, fresh_records: 0, ..erased.clone() }, "NoFreshData");
+    asks(&World { retraining: None, ..erased.clone() }, "RetrainingNotConfigured");
+    // Missing data never retrains, and decay is the better reason.
+    let silent = World { diagnosis: diagnosis(Cause::NoData, "Nothing came."), ..erased.clone() };
+    assert_eq!(what(&silent), "Watch");
+    let decayed = World { erasure: erased.erasure, ..decayed() };
+    assert!(shown(&decayed).contains("cause: \"ModelDecay\""));
+}

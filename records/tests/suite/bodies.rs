@@ -189,17 +189,6 @@ pub(crate) async fn feedback_completes_a_sample(place: &Place) {
     assert_eq!(records.delete_samples(at(2)).await.unwrap(), 2);
 }
 
-pub(crate) async fn a_person_is_erased(place: &Place) {
-    let records = place.open().await;
-    let samples = [sample("r1", T0, &["s1", "s2"]), sample("r2", T0, &["s2"]), sample("r3", T0, &["s3"])];
-    records.apply_report("n1", "e1", 1, &[], &samples, T0).await.unwrap();
-    assert_eq!(records.erase_subject(&SubjectHmac("s2".into())).await.unwrap(), 2);
-    assert_eq!(records.erase_subject(&SubjectHmac("s2".into())).await.unwrap(), 0);
-    assert_eq!(records.samples(&all_samples(false)).await.unwrap(), samples[2..]);
-    // Nothing of the erased samples is left, not even the hashes of others they named.
-    assert_eq!(place.sql("UPDATE sample_subjects SET hmac = hmac").await, 1);
-}
-
 fn train(id: &str, agent: Option<&str>) -> WorkItem {
     WorkItem {
         id: id.into(),

@@ -65,6 +65,10 @@ fn dataset() -> Value {
     json!({"purpose": "Training", "sources": [{"uri": "file:///data/fresh.jsonl", "sha256": "1".repeat(64)}]})
 }
 
+fn request() -> Value {
+    json!({"kind": "Erase", "regulation": "GDPR", "receivedAt": "2026-03-05T10:00:00Z", "subjectRef": {"name": "request-17"}})
+}
+
 /// What no API may accept.
 pub(crate) fn bad() -> Vec<Case> {
     let long_name = "a-name-of-more-than-forty-characters-is-too-long";
@@ -74,6 +78,16 @@ pub(crate) fn bad() -> Vec<Case> {
             "wrong enum",
             object("Model", "bad", with(model(), json!({"mode": "Acts"}))),
             &["spec.mode", "Acts", "Observe", "Alert", "Act"],
+        ),
+        bad_case(
+            "unknown regulation",
+            object("ErasureRequest", "bad", with(request(), json!({"regulation": "HIPAA"}))),
+            &["spec.regulation", "HIPAA", "GDPR", "CCPA"],
+        ),
+        bad_case(
+            "no time of receipt",
+            object("ErasureRequest", "bad", with(request(), json!({"receivedAt": null}))),
+            &["spec.receivedAt", "Required"],
         ),
         bad_case(
             "unknown field",
@@ -319,6 +333,24 @@ pub(crate) fn forbidden_changes() -> Vec<Case> {
             json!({"raw": ["d2"]}),
             &["spec is immutable", "create a new ComplianceCheck"],
         ),
+        change(
+            "kind of a request",
+            object("ErasureRequest", "e1", request()),
+            json!({"kind": "Access"}),
+            &["immutable", "create a new ErasureRequest"],
+        ),
+        change(
+            "subject of a request",
+            object("ErasureRequest", "e2", request()),
+            json!({"subjectRef": {"name": "request-18"}}),
+            &["immutable", "create a new ErasureRequest"],
+        ),
+        change(
+            "approval taken back",
+            object("ErasureRequest", "e3", with(request(), json!({"approved": true}))),
+            json!({"approved": null}),
+            &["approved cannot be taken back", "legalHold"],
+        ),
     ]
 }
 
@@ -339,6 +371,12 @@ pub(crate) fn permitted_changes() -> Vec<Case> {
             &[],
         ),
         change("cordon", object("GpuNode", "p4", json!({})), json!({"cordon": true}), &[]),
+        change(
+            "approval and legal hold",
+            object("ErasureRequest", "p6", request()),
+            json!({"approved": true, "legalHold": "court order 12/26"}),
+            &[],
+        ),
         Case {
             what: "labels of an immutable object",
             manifest: object("ModelVersion", "p5", version()),

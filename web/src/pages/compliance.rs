@@ -1,4 +1,5 @@
-//! `GET /compliance`: what was checked for personal data and secrets, and what was found. Figures only, never text.
+//! `GET /compliance`: what was checked for personal data and secrets, what was found, and the requests of persons with their
+//! deadlines. Figures only, never text.
 
 use std::sync::Arc;
 
@@ -6,12 +7,13 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use homeostat_clock::UtcMillis;
+use homeostat_crds::ErasureRequest;
 use homeostat_crds::compliance::{ComplianceCheck, CompliancePolicy};
 use kube::ResourceExt;
 
 use crate::site::{Chrome, PageError, Part, Signed, Site, html};
-use crate::view::Tone;
-use crate::words::{Moment, grouped, millis, short};
+use crate::view::{Tone, condition};
+use crate::words::{Moment, grouped, millis, short, spaced};
 
 #[derive(Template)]
 #[template(path = "compliance.html")]
@@ -29,6 +31,20 @@ struct Fragment {
 struct Live {
     checks: Vec<CheckView>,
     policies: Vec<PolicyView>,
+    requests: Vec<RequestView>,
+}
+
+/// A person's request for erasure or access.
+struct RequestView {
+    name: String,
+    kind: String,
+    regulation: &'static str,
+    phase: String,
+    tone: Tone,
+    deadline: Option<Moment>,
+    message: String,
+    receipt: Option<(String, String)>,
+    order: i64,
 }
 
 struct CheckView {
@@ -71,11 +87,14 @@ pub(crate) async fn get(
     checks.sort_by_key(|check| (std::cmp::Reverse(check.order), check.name.clone()));
     let mut policies: Vec<_> = site.objects.compliance.state().iter().map(|policy| policy_view(policy)).collect();
     policies.sort_by(|left, right| left.name.cmp(&right.name));
-    let live = Live { checks, policies };
+    let mut requests: Vec<_> = site.objects.erasures.state().iter().map(|request| request_view(request, now)).collect();
+    requests.sort_by_key(|request| (request.order, request.name.clone()));
+    let live = Live { checks, policies, requests };
     if part.live() {
         return html(&Fragment { live });
     }
-    let kubectl = ["kubectl get compliancechecks -A".to_string(), "kubectl get compliancepolicies -A".to_string()];
+    let kubectl = ["compliancechecks", "compliancepolicies", "erasurerequests"];
+    let kubectl = kubectl.map(|kind| format!("kubectl get {kind} -A"));
     html(&Page { chrome: site.chrome(&session, "/compliance", "Compliance", &kubectl), live })
 }
 
@@ -110,6 +129,33 @@ fn check_view(check: &ComplianceCheck, now: UtcMillis) -> CheckView {
         report: status.report.map(|digest| (short(&digest), digest)),
         when: finished.or(created).map(|time| Moment::new(time, now)),
         order: created.map_or(0, |time| time.0),
+    }
+}
+
+/// Those that are open come first, by deadline.
+fn request_view(request: &ErasureRequest, now: UtcMillis) -> RequestView {
+    let status = request.status.clone().unwrap_or_default();
+    let phase = status.phase.unwrap_or_else(|| "Planning".to_string());
+    let deadline = status.deadline.as_ref().map(millis);
+    let ended = status.finished.is_some();
+    let overdue = !ended && deadline.is_some_and(|deadline| deadline <= now);
+    let message = condition(&status.conditions, "Ready").map(|held| held.message.clone()).unwrap_or_default();
+    RequestView {
+        name: format!("{}/{}", request.namespace().unwrap_or_default(), request.name_any()),
+        kind: request.spec.kind.as_str().to_lowercase(),
+        regulation: request.spec.regulation.as_str(),
+        tone: match phase.as_str() {
+            _ if overdue => Tone::Bad,
+            "Completed" => Tone::Ok,
+            "Failed" => Tone::Bad,
+            "AwaitingApproval" | "OnHold" => Tone::Warn,
+            _ => Tone::Work,
+        },
+        phase: if overdue { format!("overdue, {}", spaced(&phase)) } else { spaced(&phase) },
+        deadline: deadline.filter(|_| !ended).map(|deadline| Moment::new(deadline, now)),
+        message,
+        receipt: status.receipt.map(|digest| (short(&digest), digest)),
+        order: if ended { i64::MAX } else { deadline.map_or(0, |deadline| deadline.0) },
     }
 }
 

@@ -48,7 +48,11 @@ pub(crate) fn alert(fact: &AlertFact, now: UtcMillis) -> AlertView {
     let firing = fact.until.is_none();
     AlertView {
         name: fact.name.clone(),
-        href: fact.model.as_ref().map(|model| format!("/models/{model}")),
+        // No model's name holds a colon: that is a person's request.
+        href: fact.model.as_ref().map(|model| match model.contains(':') {
+            true => "/compliance".to_string(),
+            false => format!("/models/{model}"),
+        }),
         model: fact.model.clone(),
         tone: match (firing, fact.severity.as_str()) {
             (false, _) => Tone::Unknown,

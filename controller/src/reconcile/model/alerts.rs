@@ -38,6 +38,7 @@ pub(super) fn alerts(
     alerts.extend(story.nodes());
     alerts.extend(story.failed_run());
     alerts.extend(story.rolled_back());
+    alerts.extend(story.trained_on_erased());
     alerts.extend(story.help());
     alerts
 }
@@ -258,6 +259,21 @@ impl Story<'_> {
         };
         let at = status::millis(&decided.last_transition_time);
         Some(self.alert(name, Severity::Warning, &[("version", &child.name_any())], at, text))
+    }
+
+    /// The stable version's training saw a person who was erased since.
+    fn trained_on_erased(&self) -> Option<Alert> {
+        let stable = self.model.status.as_ref()?.stable.as_ref()?;
+        let held = self.facts.trained_on_erased(self.model)?;
+        let text = AlertText {
+            summary: format!("{stable} of {} was trained on records of an erased person", self.facts.key),
+            what: held.message.clone(),
+            cause: "a person's request".to_string(),
+            ends_when: "A version that was trained without them is stable.".to_string(),
+            ..AlertText::default()
+        };
+        let at = status::millis(&held.last_transition_time);
+        Some(self.alert("TrainedOnErased", Severity::Warning, &[("version", stable)], at, text))
     }
 
     fn help(&self) -> Option<Alert> {

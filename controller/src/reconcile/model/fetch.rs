@@ -9,6 +9,7 @@ use homeostat_crds::dataset::Purpose;
 use homeostat_crds::{CompliancePolicy, Dataset, DecayPolicy, GpuNode, Model, ModelVersion, RetrainingRun};
 use homeostat_decay::{Baseline, Policy};
 use homeostat_quality::ModelKey;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 
@@ -38,6 +39,8 @@ pub(super) struct Facts {
     pub(super) fresh: Option<(String, u64)>,
     /// Whether a CompliancePolicy applies.
     pub(super) compliance: bool,
+    /// Whether it asks for a retraining when a person is erased; without a policy nobody has asked for it.
+    pub(super) retrain_on_erasure: bool,
 }
 
 /// Why a model cannot be looked after: a mistake in it or around it, with the condition reason.
@@ -131,7 +134,24 @@ pub(super) async fn fetch(
         _ => None,
     };
     let compliance = model.spec.compliance_policy_ref.is_some();
-    Ok(Ok(Facts { key, now, parsed, policy, versions, runs, evaluation, baseline, stable, fresh, compliance }))
+    let retrain_on_erasure = model.spec.compliance_policy_ref.as_ref().is_some_and(|reference| {
+        let reference = ObjectRef::<CompliancePolicy>::new(&reference.name).within(namespace);
+        ctx.stores.compliance_policies.get(&reference).is_some_and(|policy| policy.spec.retrain_on_erasure)
+    });
+    Ok(Ok(Facts {
+        key,
+        now,
+        parsed,
+        policy,
+        versions,
+        runs,
+        evaluation,
+        baseline,
+        stable,
+        fresh,
+        compliance,
+        retrain_on_erasure,
+    }))
 }
 
 /// From when on the model is judged on what a node reports: never while it is drained for the model, since it was mended
@@ -252,6 +272,13 @@ impl Facts {
             .filter(|held| held.phase == "Serving")
             .map(|held| held.node)
             .collect()
+    }
+
+    /// Why the stable version counts as trained on an erased person, if it does.
+    pub(super) fn trained_on_erased(&self, model: &Model) -> Option<&Condition> {
+        let stable = model.status.as_ref()?.stable.as_ref()?;
+        let conditions = &self.version(stable)?.status.as_ref()?.conditions;
+        status::condition(conditions, condition::TRAINED_ON_ERASED).filter(|held| held.status == "True")
     }
 
     /// Whether a run is under way.

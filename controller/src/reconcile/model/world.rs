@@ -50,7 +50,15 @@ pub(super) async fn world(
         candidate,
         fresh_data: facts.fresh.as_ref().map(|(digest, _)| digest.clone()),
         fresh_records: facts.fresh.as_ref().map_or(0, |(_, records)| *records),
+        erasure: erasure(model, facts),
     })
+}
+
+/// Why the policy asks for a retraining although nothing has decayed.
+fn erasure(model: &Model, facts: &Facts) -> Option<String> {
+    let stable = model.status.as_ref()?.stable.as_ref()?;
+    let held = facts.trained_on_erased(model).filter(|_| facts.retrain_on_erasure)?;
+    Some(format!("{stable} is TrainedOnErased: {}.", held.message))
 }
 
 /// The bytes and digest of what was found, as it is kept.

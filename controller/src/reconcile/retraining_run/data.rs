@@ -50,7 +50,9 @@ pub(super) async fn sources(
         Err(problem) => return Ok(Err(problem)),
     };
     let entities = if dataset.spec.cleaning.redact { entities(facts, ctx) } else { Vec::new() };
-    Ok(Ok(Sources { fresh, replay, entities }))
+    // A version's lineage keeps naming what it was trained on; what was rewritten since is learnt from in its new form.
+    let successors = ctx.records.successors().await?;
+    Ok(Ok(Sources { fresh: successors.all(&fresh), replay: successors.all(&replay), entities }))
 }
 
 /// What the model's policy names, or everything that is known when there is no policy.

@@ -46,7 +46,9 @@ pub(super) async fn train(
     ctx: &Context,
 ) -> Result<Standing, ReconcileError> {
     let parent = facts.parent.spec.artifact.as_ref().map(|artifact| artifact.sha256.clone()).unwrap_or_default();
-    let (fresh, replay) = (curated.blob("fresh")?.to_string(), curated.blob("replay")?.to_string());
+    let successors = ctx.records.successors().await?;
+    let snapshot = |role| curated.blob(role).map(|digest| successors.of(digest).to_string());
+    let (fresh, replay) = (snapshot("fresh")?, snapshot("replay")?);
     advance(ctx, owner, "train", |id, attempt| Work {
         id: id.to_string(),
         attempt,

@@ -74,6 +74,7 @@ pub(crate) fn healthy() -> World {
         candidate: None,
         fresh_data: Some("d1".to_string()),
         fresh_records: 300,
+        erasure: None,
     }
 }
 
