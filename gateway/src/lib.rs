@@ -15,6 +15,7 @@ mod completions;
 mod config;
 mod counters;
 mod events;
+mod exchange;
 mod feedback;
 mod gateway;
 mod guard;
