@@ -167,6 +167,7 @@ fn decay_policy() -> Value {
             "minimumSamples": settings::MINIMUM_SAMPLES.number(),
             "breach": {"windows": 3, "of": 4},
             "noDataAfter": settings::NO_DATA_AFTER.demo,
+            "falseAlarms": {"alerts": 1, "per": settings::FALSE_ALARMS.demo},
             "metrics": [
                 {"name": "exact_match", "source": "Golden", "below": {"baseline": settings::GOLDEN.demo},
                     "action": "Retrain", "severity": "critical"},

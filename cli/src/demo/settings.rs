@@ -19,6 +19,8 @@ pub(crate) const WINDOW: Setting = setting("DecayPolicy window", "3s", "15m");
 pub(crate) const MINIMUM_SAMPLES: Setting = setting("DecayPolicy minimumSamples", "40", "200");
 pub(crate) const BREACH: Setting = setting("DecayPolicy breach, windows of", "3 of 4", "3 of 4");
 pub(crate) const NO_DATA_AFTER: Setting = setting("DecayPolicy noDataAfter", "20s", "1h");
+/// With windows of seconds there are a thousand looks an hour: the budget of a month would want more samples than a minute has.
+pub(crate) const FALSE_ALARMS: Setting = setting("DecayPolicy falseAlarms, at most one in", "1m", "300d");
 pub(crate) const GOLDEN: Setting = setting("DecayPolicy exact_match (golden) below baseline by", "3points", "3points");
 pub(crate) const FEEDBACK: Setting =
     setting("DecayPolicy exact_match (feedback) below baseline by", "5points", "5points");
@@ -43,11 +45,12 @@ pub(crate) const SOAK: Setting = setting("Model rollout soak", "6s", "24h");
 pub(crate) const MINIMUM_REQUESTS: Setting = setting("Model rollout minimumRequests", "30", "500");
 
 /// All of them, as they are printed.
-pub(crate) const ALL: [&Setting; 24] = [
+pub(crate) const ALL: [&Setting; 25] = [
     &WINDOW,
     &MINIMUM_SAMPLES,
     &BREACH,
     &NO_DATA_AFTER,
+    &FALSE_ALARMS,
     &GOLDEN,
     &FEEDBACK,
     &TTFT,

@@ -156,7 +156,8 @@ fn json_lines(
             serde_json::from_slice(&line).with_context(|| format!("line {number} is not a JSON object"))?;
         let id = value.get(&fields.id).filter(|id| !id.is_null()).cloned().unwrap_or_else(|| Value::from(number));
         let texts: Vec<&str> = fields.texts.iter().filter_map(|field| value.get(field)?.as_str()).collect();
-        if texts.is_empty() {
+        let missing = || fields.texts.iter().any(|field| value.get(field).is_some_and(Value::is_null));
+        if texts.is_empty() && !missing() {
             let wanted = fields.texts.join(", ");
             bail!(
                 "line {number} has no field {wanted} that is a string: name the field that holds the text with --text-field"
@@ -201,4 +202,70 @@ fn parquet(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    use parquet::file::writer::SerializedFileWriter;
+    use parquet::schema::parser::parse_message_type;
+
+    use super::*;
+
+    fn fields() -> Fields {
+        Fields { id: "id".into(), texts: vec!["text".into()], jsonl: false }
+    }
+
+    /// (id, text) of every record below a folder, and what went wrong.
+    fn seen(folder: &Path) -> (Vec<(Value, String)>, Option<String>) {
+        let mut seen = Vec::new();
+        let mut problem = None;
+        for file in files(&[folder.to_path_buf()]).unwrap() {
+            let result = read(&file, &fields(), &mut |record| {
+                seen.push((record.id, record.text.to_string()));
+                Ok(())
+            });
+            problem = problem.or(result.err().map(|error| format!("{error:#}")));
+        }
+        (seen, problem)
+    }
+
+    #[test]
+    fn folders_hold_texts_and_records() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("sub")).unwrap();
+        std::fs::write(at("a.jsonl"), "{\"id\": \"x\", \"text\": \"one\"}\n\n{\"text\": null}\n{\"text\": \"two\"}\n")
+            .unwrap();
+        std::fs::write(at("sub/b.md"), "three").unwrap();
+        std::fs::write(at("c.bin"), b"\0\x01").unwrap();
+        std::fs::write(at(".hidden"), "four").unwrap();
+        let b = at("sub/b.md").display().to_string();
+        let expected =
+            [("x".into(), "one".to_string()), (4.into(), "two".to_string()), (b.into(), "three".to_string())];
+        assert_eq!(seen(folder.path()), (expected.to_vec(), None));
+        std::fs::write(at("d.jsonl"), "{\"body\": \"x\"}\n").unwrap();
+        let (_, problem) = seen(folder.path());
+        assert!(problem.is_some_and(|text| text.contains("line 1") && text.contains("--text-field")));
+    }
+
+    #[test]
+    fn parquet_is_read_by_column_and_a_null_is_no_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = std::fs::File::create(folder.path().join("a.parquet")).unwrap();
+        let schema = parse_message_type("message m { required int64 id; optional binary text (UTF8); }").unwrap();
+        let mut writer = SerializedFileWriter::new(file, schema.into(), Default::default()).unwrap();
+        let mut rows = writer.next_row_group().unwrap();
+        let mut column = rows.next_column().unwrap().unwrap();
+        column.typed::<Int64Type>().write_batch(&[7, 8], None, None).unwrap();
+        column.close().unwrap();
+        let mut column = rows.next_column().unwrap().unwrap();
+        column.typed::<ByteArrayType>().write_batch(&[ByteArray::from("one")], Some(&[1, 0]), None).unwrap();
+        column.close().unwrap();
+        rows.close().unwrap();
+        writer.close().unwrap();
+        assert_eq!(seen(folder.path()), (vec![(7.into(), "one".to_string())], None));
+        std::fs::write(folder.path().join("b.parquet"), "no").unwrap();
+        assert!(seen(folder.path()).1.is_some_and(|problem| problem.contains("Parquet")));
+    }
 }

@@ -201,6 +201,7 @@ pub(crate) async fn declare(
     create_datasets(client, files, 0).await?;
     let policy = json!({
         "window": "3s", "minimumSamples": 20, "breach": {"windows": 2, "of": 3}, "noDataAfter": "2m",
+        "falseAlarms": {"alerts": 1, "per": "1m"},
         "metrics": [{"name": "exact_match", "source": "Golden", "below": {"baseline": "5points"}, "action": "Retrain",
             "severity": "critical"}],
     });
