@@ -59,8 +59,9 @@ async fn a_bad_gpu_is_drained_and_the_model_not_retrained() {
     let drained = |node: &&Value| node["status"]["drainedFor"].as_array().is_some_and(|lines| !lines.is_empty());
     let nodes: Vec<&str> = end.nodes.iter().filter(drained).map(name).collect();
     assert_eq!(nodes, ["node-1"], "only the one that failed");
-    let why = end.nodes[0]["status"]["drainedFor"][0].as_str().unwrap();
-    assert!(why.starts_with("demo/atlas: ") && why.contains("node-1"), "for whom, and why: {why}");
+    let drain = &end.nodes[0]["status"]["drainedFor"][0];
+    assert_eq!(drain["model"], "demo/atlas", "for whom: {drain:#}");
+    assert!(drain["reason"].as_str().unwrap().contains("node-1"), "why: {drain:#}");
     let health = end.nodes[0]["status"]["gpus"][0]["health"].as_str().unwrap();
     assert!(health.contains("XID 79"), "{:#}", end.nodes[0]);
     end.told("Model", "atlas", "Drained");
