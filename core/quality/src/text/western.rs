@@ -47,7 +47,11 @@ pub(crate) fn split_numbers(mut text: Vec<u8>) -> Vec<u8> {
 }
 
 /// What `re.sub` does with a pattern of two characters.
-fn pairs(text: &[u8], matches: impl Fn(u8, u8) -> bool, replace: impl Fn(&mut Vec<u8>, u8, u8)) -> Vec<u8> {
+pub(crate) fn pairs<T: Copy>(
+    text: &[T],
+    matches: impl Fn(T, T) -> bool,
+    replace: impl Fn(&mut Vec<T>, T, T),
+) -> Vec<T> {
     let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 8);
     let mut at = 0;
     while at + 1 < text.len() {

@@ -165,8 +165,10 @@ fn spaced_char(line: &str) -> String {
 fn spaced_intl(line: &str) -> String {
     let is = classes::is;
     let line: Vec<char> = line.chars().collect();
-    let line = pairs(&line, |a, b| !is(a, NUMBER) && is(b, PUNCTUATION), |out, a, b| out.extend([a, ' ', b, ' ']));
-    let line = pairs(&line, |a, b| is(a, PUNCTUATION) && !is(b, NUMBER), |out, a, b| out.extend([' ', a, ' ', b]));
+    let line =
+        western::pairs(&line, |a, b| !is(a, NUMBER) && is(b, PUNCTUATION), |out, a, b| out.extend([a, ' ', b, ' ']));
+    let line =
+        western::pairs(&line, |a, b| is(a, PUNCTUATION) && !is(b, NUMBER), |out, a, b| out.extend([' ', a, ' ', b]));
     let mut out = String::with_capacity(line.len() + line.len() / 2);
     for character in line {
         if is(character, SYMBOL) {
@@ -177,27 +179,6 @@ fn spaced_intl(line: &str) -> String {
             out.push(character);
         }
     }
-    out
-}
-
-fn pairs(
-    text: &[char],
-    matches: impl Fn(char, char) -> bool,
-    replace: impl Fn(&mut Vec<char>, char, char),
-) -> Vec<char> {
-    let mut out = Vec::with_capacity(text.len() + text.len() / 4 + 8);
-    let mut at = 0;
-    while at + 1 < text.len() {
-        let (a, b) = (text[at], text[at + 1]);
-        if matches(a, b) {
-            replace(&mut out, a, b);
-            at += 2;
-        } else {
-            out.push(a);
-            at += 1;
-        }
-    }
-    out.extend_from_slice(&text[at..]);
     out
 }
 
